@@ -1,0 +1,135 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""Fixtures: every test that takes `server` or `start` runs with one worker and with three."""
+
+import time
+
+import pytest
+
+import peers
+from server import POSTERND, Posternd, make_certificate
+from stun import Attr, Message, Method
+
+WAYS = ("udp", "tcp", "tls", "udp6", "tcp6", "tls6")
+
+
+@pytest.fixture(scope="session", params=(1, 3), ids=("workers=1", "workers=3"))
+def workers(request):
+    return request.param
+
+
+@pytest.fixture(scope="session")
+def posternd():
+    """The path of the program under test."""
+    assert POSTERND.exists(), f"{POSTERND} is not built; POSTERND=… names another"
+    return POSTERND
+
+
+@pytest.fixture(scope="session")
+def certificate(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("tls")
+    return make_certificate(directory, "turn.example.org", "IP:127.0.0.1", "IP:::1")
+
+
+@pytest.fixture(scope="session")
+def resident(posternd, workers, certificate, tmp_path_factory):
+    server = Posternd(tmp_path_factory.mktemp("resident"), certificate, workers).start()
+    yield server
+    try:
+        server.stop()
+    finally:
+        server.kill()
+
+
+@pytest.fixture
+def server(resident):
+    """A server with ordinary settings, shared by the tests; it has to survive each of them."""
+    resident.check()
+    yield resident
+    resident.check()
+
+
+@pytest.fixture
+def start(posternd, workers, certificate, tmp_path_factory):
+    """start(**changes): a server of the test's own, whose settings differ from the ordinary."""
+    servers = []
+
+    def start_server(**changes):
+        server = Posternd(tmp_path_factory.mktemp("own"), certificate, workers, **changes)
+        servers.append(server)
+        return server.start()
+
+    yield start_server
+    try:
+        for server in servers:
+            server.stop()
+    finally:
+        for server in servers:
+            server.kill()
+
+
+@pytest.fixture
+def connect():
+    """connect(server, way, …): a client that gives its allocation back when the test ends."""
+    clients = []
+
+    def connect_client(server, way="udp", **options):
+        client = server.client(way, **options)
+        clients.append(client)
+        return client
+
+    yield connect_client
+    for client in clients:
+        release(client)
+        client.close()
+
+
+def release(client):
+    """On UDP an allocation would stay for ten minutes, and with it its port."""
+    if client.nonce is None or client.flow.reliable or client.credentials is None:
+        return
+    message = Message(Method.REFRESH, attributes=[(Attr.LIFETIME, bytes(4))])
+    client.sign(message)
+    try:
+        client.flow.send(message.raw)
+    except OSError:
+        pass  # the server is gone already
+
+
+@pytest.fixture
+def peer():
+    """peer(ip): an UDP socket somewhere else on loopback."""
+    made = []
+
+    def make(ip="127.0.0.1", port=0):
+        made.append(peers.UdpPeer(ip, port))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def tcp_peer():
+    made = []
+
+    def make(ip="127.0.0.1"):
+        made.append(peers.TcpPeer(ip))
+        return made[-1]
+
+    yield make
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def eventually():
+    """eventually(check): waits until |check| holds; for what another process does in its own time."""
+
+    def wait(check, within=5.0):
+        deadline = time.monotonic() + within
+        while not check():
+            assert time.monotonic() < deadline, "it never came true"
+            time.sleep(0.01)
+
+    return wait
