@@ -1,0 +1,72 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What makes a call a good one. Each check returns what is wrong, in words.
+
+const PACKETS_PER_S = 50; // Opus sends a packet each 20 ms
+const MIN_SHARE = 0.9; // of the packets that were due in the window
+const MAX_CONCEALED = 0.1; // share of samples that the decoder had to invent
+const MIN_ENERGY = 1e-6; // silence is below 1e-9, the fake microphone's beeps far above
+
+// |first| and |last| are two reports of one end, |seconds| apart.
+function checkAudio(name, { first, last }, seconds) {
+  const problems = [];
+  const packets = last.packetsReceived - first.packetsReceived;
+  const due = PACKETS_PER_S * seconds;
+  if (packets < MIN_SHARE * due) {
+    problems.push(`${name}: ${packets} of ${due.toFixed(0)} audio packets arrived`);
+  }
+  const energy = last.audioEnergy - first.audioEnergy;
+  if (!(energy > MIN_ENERGY)) {
+    problems.push(`${name}: hears nothing (energy ${energy})`);
+  }
+  const samples = last.samplesReceived - first.samplesReceived;
+  const concealed = last.samplesConcealed - first.samplesConcealed;
+  if (!(concealed <= MAX_CONCEALED * samples)) {
+    problems.push(`${name}: ${concealed} of ${samples} samples had to be invented`);
+  }
+  return problems;
+}
+
+// An end that is behind the firewall got out only through the server, by a way that the profile
+// leaves open.
+function checkRelayed(name, { last }, lab) {
+  const problems = [];
+  if (last.candidateType !== 'relay') {
+    problems.push(`${name}: sends from a candidate of type ${last.candidateType}`);
+  }
+  if (!lab.ways.includes(last.relayProtocol)) {
+    problems.push(`${name}: carried by ${last.relayProtocol}, expected ${lab.ways.join(' or ')}`);
+  }
+  if (last.url && !lab.urls.includes(last.url)) {
+    problems.push(`${name}: went through ${last.url}, which nobody told it`);
+  }
+  return problems;
+}
+
+function checkSeesServer(name, { last }, lab) {
+  return lab.serverAddresses.includes(last.remoteAddress)
+    ? []
+    : [`${name}: sees ${last.remoteAddress}, not a relay address of the server`];
+}
+
+function checkData({ messages, bytes, mismatches }) {
+  if (mismatches > 0) {
+    return [`${mismatches} of ${messages} data messages came back changed`];
+  }
+  return messages > 0 && bytes > 0 ? [] : ['no data came back'];
+}
+
+// |call| as measured by call.mjs.
+export function findProblems(call, lab) {
+  const { caller, answerer, seconds } = call;
+  const problems = [
+    ...checkAudio('caller', caller, seconds),
+    ...checkAudio('answerer', answerer, seconds),
+    ...checkRelayed('caller', caller, lab),
+    ...checkSeesServer('answerer', answerer, lab),
+    ...checkData(call.data),
+  ];
+  if (call.kind === 'hairpin') {
+    problems.push(...checkRelayed('answerer', answerer, lab), ...checkSeesServer('caller', caller, lab));
+  }
+  return problems;
+}
