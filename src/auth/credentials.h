@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Whom the server knows: static accounts and time-limited credentials (username `expiry[:user]`, password
+ * base64(HMAC-SHA1(secret, username))). Immutable once built, shared by all workers. */
+#ifndef AUTH_CREDENTIALS_H
+#define AUTH_CREDENTIALS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "base/now.h"
+#include "crypto/digest.h"
+
+#define USERNAME_MAX 508 /* bytes, RFC 8489 §14.3 */
+
+/* How the password becomes the key of the integrity (RFC 8489 §18.5). */
+enum password_algorithm {
+    PASSWORD_MD5 = 1,
+    PASSWORD_SHA256 = 2,
+};
+
+/* The long-term key of one user under one algorithm (RFC 8489 §9.2.2). */
+struct credential_key {
+    uint8_t bytes[SHA256_SIZE];
+    size_t length; /* 16 or 32 */
+};
+
+void credential_key_derive(enum password_algorithm algorithm, struct span username, struct span realm,
+                           struct span password, struct credential_key *out);
+
+struct credentials;
+
+int credentials_create(const char *realm, struct credentials **out);
+void credentials_destroy(struct credentials **credentials);
+/* Both copy. Return 0, ERR_MEMORY, ERR_EXISTS or ERR_TOO_LARGE. At most CREDENTIALS_SECRETS_MAX secrets. */
+#define CREDENTIALS_SECRETS_MAX 16
+int credentials_add_account(struct credentials *credentials, const char *username, const char *password);
+int credentials_add_secret(struct credentials *credentials, const char *secret);
+
+/* True while every source can look up a USERHASH: only static accounts, and at least one. */
+bool credentials_anonymity_possible(const struct credentials *credentials);
+
+/* What a request says of who sent it; borrowed. Exactly one of the two is set. */
+struct credential_claim {
+    struct span username;
+    const uint8_t *userhash; /* 32 bytes: SHA-256(username ":" realm) */
+};
+
+/* An identity that the claim may prove; |keys| are candidates: one, or one for each shared secret. */
+struct credential_match {
+    struct span
+        username; /* as sent, or the account's name for a USERHASH; borrowed from the claim or the credentials */
+    struct span user_part; /* what quotas count: the part after `expiry:`, or all of a static name; never empty (a bare
+                              `expiry` counts as itself) */
+    uint64_t expires_s;    /* wall time; UINT64_MAX for a static account */
+    struct credential_key keys[CREDENTIALS_SECRETS_MAX + 1];
+    unsigned key_count;
+};
+
+/* Finds who the claim says it is. Does not judge expiry: that is asked at Allocate only (RFC-less convention of
+ * time-limited credentials). Returns 0, or ERR_NOT_FOUND -> 401. A static account of that very name comes first,
+ * secrets follow where the name looks like `digits[:...]`. */
+int credentials_find(const struct credentials *credentials, const struct credential_claim *claim,
+                     enum password_algorithm algorithm, struct credential_match *out);
+
+/* Makes time-limited credentials with the first secret: |username_out| takes USERNAME_MAX + 1 bytes, |password_out|
+ * CRYPTO_BASE64_SIZE(SHA1_SIZE). Returns 0, ERR_NOT_FOUND (no secret) or ERR_TOO_LARGE. */
+int credentials_issue(const struct credentials *credentials, const char *user, uint64_t expires_s, char *username_out,
+                      char *password_out);
+
+#endif

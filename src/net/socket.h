@@ -1,0 +1,40 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * Sockets made the way postern wants them: non-blocking, close-on-exec, one address family each. Failures leave errno.
+ */
+#ifndef NET_SOCKET_H
+#define NET_SOCKET_H
+
+#include <stdbool.h>
+#include <sys/socket.h>
+
+#include "base/address.h"
+#include "base/now.h"
+
+struct now net_now(void);
+
+/* |address| as a sockaddr in |storage|; returns its length. */
+socklen_t net_sockaddr(const struct address *address, struct sockaddr_storage *storage);
+/* The reverse. A v4-mapped IPv6 address stays IPv6: our sockets are V6ONLY, so none arrives. */
+struct address net_address(const struct sockaddr_storage *storage);
+struct address net_local_address(int fd);
+struct address net_peer_address(int fd);
+
+/* A UDP socket that answers from the address that was asked (packet info on), with GRO and, if |share|, SO_REUSEPORT.
+ * Returns the descriptor, ERR_IN_USE or ERR_SYSTEM. */
+int net_udp_listen(const struct address *address, bool share);
+/* A relay's UDP socket: GRO on, ICMP errors queued (IP_RECVERR). */
+int net_udp_relay(const struct address *address);
+/* A listening TCP socket. */
+int net_tcp_listen(const struct address *address, bool share);
+/* Accepts with all flags set. Returns the descriptor, ERR_WOULD_BLOCK, or ERR_SYSTEM. */
+int net_tcp_accept(int listener, struct address *peer_out);
+/* Starts connecting from |local| (port kept; SO_REUSEADDR and SO_REUSEPORT set, as RFC 6062 shares the relayed
+ * address). Returns the descriptor, or ERR_SYSTEM. */
+int net_tcp_connect(const struct address *local, const struct address *peer);
+/* TCP_NODELAY, keep-alive after |keepalive_s| idle seconds (0: off), little unsent data in the kernel
+ * (TCP_NOTSENT_LOWAT). */
+void net_tcp_tune(int fd, unsigned keepalive_s);
+/* The pending error of a connecting socket, 0 if it is connected. */
+int net_socket_error(int fd);
+
+#endif
