@@ -144,6 +144,8 @@ class Network:
         (files / "hosts").write_text(self._hosts_file())
         (files / "resolv.conf").write_text("# No name server: all names are in /etc/hosts.\n")
         ip("netns", "add", namespace)
+        # Without duplicate detection an address can be used at once.
+        self._run(host_name, ["sysctl", "-qw", "net.ipv6.conf.default.accept_dad=0"])
         ip("-n", namespace, "link", "set", "lo", "up")
         return namespace
 
@@ -157,8 +159,7 @@ class Network:
 
     def _set_addresses(self, namespace, interface, ip4, ip6):
         ip("-n", namespace, "address", "add", f"{ip4}/24", "dev", interface)
-        # Without duplicate detection an address can be bound to at once.
-        ip("-n", namespace, "address", "add", f"{ip6}/64", "dev", interface, "nodad")
+        ip("-n", namespace, "address", "add", f"{ip6}/64", "dev", interface)
         ip("-n", namespace, "link", "set", interface, "up")
 
     def _run(self, host_name, argv, **options):

@@ -127,6 +127,8 @@ async function main(kinds) {
     throw new Error(`name the calls to place: ${KINDS.join(', ')}`);
   }
   const lab = readLab(process.env);
+  // Browser profiles go where the lab removes them, even if nobody is left to close the browser.
+  process.env.TMPDIR = process.env.LAB_FOLDER;
   let good = true;
   for (const kind of kinds) {
     const result = await placeCall(lab, kind);
