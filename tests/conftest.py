@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Fixtures: every test that takes `server` or `start` runs with one worker and with three."""
+"""Fixtures: every test that takes a server runs with one worker and with three."""
 
+import json
 import time
 
 import pytest
@@ -12,7 +13,7 @@ from stun import Attr, Message, Method
 WAYS = ("udp", "tcp", "tls", "udp6", "tcp6", "tls6")
 
 
-@pytest.fixture(scope="session", params=(1, 3), ids=("workers=1", "workers=3"))
+@pytest.fixture(scope="session", params=(1, 3), ids=("one_worker", "three_workers"))
 def workers(request):
     return request.param
 
@@ -31,21 +32,48 @@ def certificate(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def resident(posternd, workers, certificate, tmp_path_factory):
-    server = Posternd(tmp_path_factory.mktemp("resident"), certificate, workers).start()
-    yield server
+def fleet(posternd, workers, certificate, tmp_path_factory):
+    """fleet(**changes): the server with these settings, started once and kept for all tests."""
+    servers = {}
+
+    def find(**changes):
+        name = json.dumps(changes, sort_keys=True)
+        if name not in servers:
+            directory = tmp_path_factory.mktemp("shared")
+            servers[name] = Posternd(directory, certificate, workers, **changes).start()
+        return servers[name]
+
+    yield find
+    stop_all(servers.values())
+
+
+def stop_all(servers):
     try:
-        server.stop()
+        for server in servers:
+            server.stop()
     finally:
-        server.kill()
+        for server in servers:
+            server.kill()
 
 
 @pytest.fixture
-def server(resident):
-    """A server with ordinary settings, shared by the tests; it has to survive each of them."""
-    resident.check()
-    yield resident
-    resident.check()
+def shared(fleet):
+    """Like fleet(), but every server that the test used has to survive it."""
+    used = []
+
+    def find(**changes):
+        used.append(fleet(**changes))
+        return used[-1]
+
+    yield find
+    for server in used:
+        server.check()
+
+
+@pytest.fixture
+def server(shared):
+    """A server with ordinary settings."""
+    return shared()
 
 
 @pytest.fixture
@@ -59,12 +87,7 @@ def start(posternd, workers, certificate, tmp_path_factory):
         return server.start()
 
     yield start_server
-    try:
-        for server in servers:
-            server.stop()
-    finally:
-        for server in servers:
-            server.kill()
+    stop_all(servers)
 
 
 @pytest.fixture

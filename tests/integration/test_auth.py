@@ -35,8 +35,8 @@ def challenged(client):
 
 
 @pytest.fixture
-def secret_server(start):
-    return start(credentials={"shared-secrets": SECRETS})
+def secret_server(shared):
+    return shared(credentials={"shared-secrets": SECRETS})
 
 
 def test_allocate_without_credentials_is_challenged(server, connect):

@@ -303,8 +303,8 @@ def test_two_allocations_of_one_server_reach_each_other(server, connect, ways, i
         assert one.receive_data() == (0x4000, b"hello back")
 
 
-def test_hairpin_asks_the_other_side_for_its_permission(start, connect):
-    server = start(relay={"allow-peers": []})
+def test_hairpin_asks_the_other_side_for_its_permission(shared, connect):
+    server = shared(relay={"allow-peers": []})
     one, one_relayed = relaying(connect, server)
     other, other_relayed = relaying(connect, server)
     assert one.permit(other_relayed).ok, "own relay addresses may be permitted"
@@ -313,8 +313,8 @@ def test_hairpin_asks_the_other_side_for_its_permission(start, connect):
     other.receive_nothing()
 
 
-def test_hairpin_delivers_only_to_live_allocations(start, connect, peer):
-    server = start(relay={"allow-peers": []})
+def test_hairpin_delivers_only_to_live_allocations(shared, connect, peer):
+    server = shared(relay={"allow-peers": []})
     client, _ = relaying(connect, server)
     service = peer("127.0.0.1")
     client.permit(service.address)
@@ -325,8 +325,8 @@ def test_hairpin_delivers_only_to_live_allocations(start, connect, peer):
     service.receive_nothing()
 
 
-def test_hairpin_works_without_allowed_peers(start, connect):
-    server = start(relay={"allow-peers": []})
+def test_hairpin_works_without_allowed_peers(shared, connect):
+    server = shared(relay={"allow-peers": []})
     one, one_relayed = relaying(connect, server)
     other, other_relayed = relaying(connect, server)
     assert one.permit(other_relayed).ok and other.permit(one_relayed).ok
