@@ -1,0 +1,171 @@
+# SPDX-License-Identifier: BSD-3-Clause
+"""HTTP on the shared port: a status page, 404 elsewhere, and nothing for those who attack it."""
+
+import time
+
+import pytest
+
+from flows import PATIENCE_S, Closed, StreamFlow
+
+HEAD = b"Host: turn.example.org\r\n"
+
+
+def soon():
+    return time.monotonic() + PATIENCE_S
+
+
+def exchange(server, request, way="tcp"):
+    """All that comes back until the server closes."""
+    flow = server.flow(way)
+    answer = b""
+    try:
+        flow.send(request)
+        while True:
+            answer += flow.read(soon())
+    except (Closed, BrokenPipeError, ConnectionResetError):
+        return answer
+    finally:
+        flow.close()
+
+
+def status_of(answer):
+    version, status, _ = answer.split(b" ", 2)
+    assert version == b"HTTP/1.1", answer[:80]
+    return int(status)
+
+
+def get(server, path, way="tcp", method=b"GET"):
+    request = method + b" " + path + b" HTTP/1.1\r\n" + HEAD + b"Connection: close\r\n\r\n"
+    return exchange(server, request, way)
+
+
+@pytest.mark.parametrize("way", ["tcp", "tls", "tcp6"])
+def test_status_page_is_served(server, way):
+    answer = get(server, b"/", way)
+    assert status_of(answer) == 200
+    assert b"text/html" in answer.partition(b"\r\n\r\n")[0]
+
+
+def test_status_page_tells_no_secret(server, connect):
+    connect(server).allocated()
+    page = get(server, b"/")
+    for secret in (b"wonderland", b"alice", b"bob", str(server.directory).encode()):
+        assert secret not in page
+
+
+@pytest.mark.parametrize(
+    "path", [b"/nothing", b"/admin", b"/v1", b"/../etc/passwd", b"/%2e%2e/etc/passwd", b"/index.html/..",
+             b"/.well-known/acme-challenge/../../x", b"//etc/passwd", b"/" + b"a" * 1000],
+    ids=["nothing", "admin", "v1", "dots", "encoded-dots", "tail-dots", "acme-dots", "slashes", "long"],
+)  # fmt: skip
+def test_everything_else_is_404(server, path):
+    answer = get(server, path)
+    assert status_of(answer) in (400, 404)
+    assert b"root:" not in answer
+
+
+@pytest.mark.parametrize("path", [b"/nothing", b"/metrics", b"/cli"])
+def test_unknown_path_is_404(server, path):
+    assert status_of(get(server, path)) == 404
+
+
+def test_head_has_no_body(server):
+    answer = get(server, b"/", method=b"HEAD")
+    assert status_of(answer) == 200
+    assert answer.endswith(b"\r\n\r\n")
+
+
+@pytest.mark.parametrize("method", [b"POST", b"PUT", b"DELETE", b"TRACE", b"CONNECT"])
+def test_other_methods_are_refused(server, method):
+    assert status_of(get(server, b"/", method=method)) in (400, 404, 405, 501)
+
+
+def test_connection_serves_several_requests(server):
+    flow = server.flow("tcp")
+    for _ in range(3):
+        flow.send(b"GET /nothing HTTP/1.1\r\n" + HEAD + b"\r\n")
+        head = b""
+        while b"\r\n\r\n" not in head:
+            head += flow.read(soon())
+        assert head.startswith(b"HTTP/1.1 404")
+        if b"connection: close" in head.lower():
+            break
+    flow.close()
+
+
+@pytest.mark.parametrize(
+    "request_bytes",
+    [
+        b"GET /\r\n\r\n",
+        b"GET / HTTP/9.9\r\n" + HEAD + b"\r\n",
+        b"GET  / HTTP/1.1\r\n" + HEAD + b"\r\n",
+        b"GET / HTTP/1.1\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\nHost: b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost : a\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: a\r\n folded: b\r\n\r\n",
+        b"GET / HTTP/1.1\r\nno colon\r\n\r\n",
+        b"GET /\0 HTTP/1.1\r\n" + HEAD + b"\r\n",
+        b"G\x80T / HTTP/1.1\r\n" + HEAD + b"\r\n",
+        b"GET / HTTP/1.1\r\n" + HEAD + b"Content-Length: 1\r\nContent-Length: 2\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + HEAD + b"Content-Length: 5\r\nTransfer-Encoding: chunked\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + HEAD + b"Content-Length: -1\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + HEAD + b"Content-Length: 99999999999999999999\r\n\r\n",
+        b"GET / HTTP/1.1\r\n" + b"X: y\r\n" * 10000 + b"\r\n",
+        b"GET / HTTP/1.1\r\nX: " + b"y" * 200000 + b"\r\n\r\n",
+        b"GET /" + b"a" * 200000 + b" HTTP/1.1\r\n" + HEAD + b"\r\n",
+        b"A" * 200000,
+    ],
+    ids=["http-0.9", "version", "two-spaces", "no-host", "two-hosts", "space-before-colon", "folded",
+         "no-colon", "nul", "high-method", "two-lengths", "smuggling", "negative-length",
+         "huge-length", "header-flood", "long-header", "long-target", "no-end"],
+)
+def test_bad_request_is_refused_and_closed(server, request_bytes):
+    answer = exchange(server, request_bytes)
+    if answer:
+        assert status_of(answer) in (400, 404, 413, 414, 431, 501, 505), answer[:100]
+    server.check()
+
+
+def test_request_that_never_ends_meets_the_deadline(start):
+    """One byte now and then must not keep a connection for ever."""
+    server = start(limits={"handshake-deadline": 1})
+    for way in ("tcp", "tls"):
+        flow = server.flow(way)
+        began = time.monotonic()
+        try:
+            for byte in b"GET / HTTP/1.1\r\nHost: " + b"x" * 1000:
+                flow.send(bytes([byte]))
+                if flow.ended_by(time.monotonic() + 0.1):
+                    break
+            else:
+                raise AssertionError("a slow request was waited for")
+        except (Closed, OSError):
+            pass
+        assert time.monotonic() - began < 4
+        flow.close()
+
+
+def test_page_carries_headers_that_keep_browsers_safe(server):
+    head = get(server, b"/").partition(b"\r\n\r\n")[0].lower()
+    assert b"x-content-type-options: nosniff" in head
+    assert b"content-security-policy:" in head
+
+
+def test_reader_that_never_reads_costs_no_more_than_its_queue(start):
+    """Pipelined requests without ever reading: the server has to stop taking them."""
+    server = start()
+    flow = StreamFlow(("127.0.0.1", server.port))
+    flow.socket.setblocking(False)
+    request = b"GET / HTTP/1.1\r\n" + HEAD + b"\r\n"
+    sent = 0
+    until = time.monotonic() + 2
+    while time.monotonic() < until:
+        try:
+            sent += flow.socket.send(request * 1000)
+        except BlockingIOError:
+            time.sleep(0.02)
+        except (BrokenPipeError, ConnectionResetError):
+            break
+    assert sent < 64_000_000, "requests were taken without end"
+    flow.close()
+    assert status_of(get(server, b"/")) == 200
