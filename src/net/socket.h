@@ -19,6 +19,9 @@ struct address net_address(const struct sockaddr_storage *storage);
 struct address net_local_address(int fd);
 struct address net_peer_address(int fd);
 
+/* True for 0.0.0.0 and ::. */
+bool net_address_unspecified(const struct address *address);
+
 /* A UDP socket that answers from the address that was asked (packet info on), with GRO and, if |share|, SO_REUSEPORT.
  * Returns the descriptor, ERR_IN_USE or ERR_SYSTEM. */
 int net_udp_listen(const struct address *address, bool share);
