@@ -30,9 +30,11 @@ void credential_key_derive(enum password_algorithm algorithm, struct span userna
 
 struct credentials;
 
+/* Returns 0 or ERR_MEMORY. */
 int credentials_create(const char *realm, struct credentials **out);
 void credentials_destroy(struct credentials **credentials);
-/* Both copy. Return 0, ERR_MEMORY, ERR_EXISTS or ERR_TOO_LARGE. At most CREDENTIALS_SECRETS_MAX secrets. */
+/* Both copy. Return 0, ERR_MEMORY, ERR_EXISTS, ERR_TOO_LARGE (name or secret), ERR_MALFORMED (empty) or ERR_FULL (more
+ * than CREDENTIALS_SECRETS_MAX secrets). */
 #define CREDENTIALS_SECRETS_MAX 16
 int credentials_add_account(struct credentials *credentials, const char *username, const char *password);
 int credentials_add_secret(struct credentials *credentials, const char *secret);
@@ -46,20 +48,21 @@ struct credential_claim {
     const uint8_t *userhash; /* 32 bytes: SHA-256(username ":" realm) */
 };
 
-/* An identity that the claim may prove; |keys| are candidates: one, or one for each shared secret. */
+/* An identity that the claim may prove; |keys| are candidates: one, or one for each shared secret. The spans are
+ * borrowed from the claim or, for a USERHASH, from the credentials. */
 struct credential_match {
-    struct span
-        username; /* as sent, or the account's name for a USERHASH; borrowed from the claim or the credentials */
+    struct span username;  /* as sent, or the account's name for a USERHASH */
     struct span user_part; /* what quotas count: the part after `expiry:`, or all of a static name; never empty (a bare
-                              `expiry` counts as itself) */
+                              `expiry` or `expiry:` counts as itself) */
     uint64_t expires_s;    /* wall time; UINT64_MAX for a static account */
-    struct credential_key keys[CREDENTIALS_SECRETS_MAX + 1];
+    struct credential_key keys[CREDENTIALS_SECRETS_MAX];
     unsigned key_count;
 };
 
-/* Finds who the claim says it is. Does not judge expiry: that is asked at Allocate only (RFC-less convention of
- * time-limited credentials). Returns 0, or ERR_NOT_FOUND -> 401. A static account of that very name comes first,
- * secrets follow where the name looks like `digits[:...]`. */
+/* Finds who the claim says it is. Does not judge expiry: that is asked at Allocate only (time-limited credentials are a
+ * convention without an RFC). Returns 0, or ERR_NOT_FOUND -> 401. A static account of that very name stands alone, so
+ * that an account named like a telephone number is no expired credential; else the secrets are asked where the name
+ * looks like `digits[:...]`. */
 int credentials_find(const struct credentials *credentials, const struct credential_claim *claim,
                      enum password_algorithm algorithm, struct credential_match *out);
 

@@ -26,8 +26,9 @@ struct ledger;
 struct ledger_user; /* an account of usage, counted by reference */
 struct ledger_source;
 
+/* Returns 0 or ERR_MEMORY. */
 int ledger_create(const struct ledger_limits *limits, struct ledger **out);
-/* Everything must have been given back: asserts in tests that nothing leaked. */
+/* Everything must have been given back: a leak is a bug and asserted. */
 void ledger_destroy(struct ledger **ledger);
 
 /* One more allocation of |user_part| from |client|. On 0 both references are the caller's, until
@@ -53,7 +54,7 @@ int ledger_bandwidth_limited(const struct ledger *ledger);
 int ledger_answer_allowed(struct ledger *ledger, const struct address *client, struct now now);
 
 struct ledger_totals {
-    uint32_t allocations, users, sources, half_open;
+    uint32_t allocations, users, sources, half_open; /* users and sources: accounts of usage in memory */
 };
 struct ledger_totals ledger_totals(struct ledger *ledger);
 
