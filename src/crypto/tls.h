@@ -32,6 +32,9 @@ int tls_context_create_server(const struct tls_certificate *certificates, size_t
 /* A client context for tests and tools. |verify| false accepts any certificate; |ca_file| NULL: the system's trust
  * store. */
 int tls_context_create_client(bool verify, const char *ca_file, struct tls_context **out, struct tls_error *error);
+/* A client context for which |resume| is true offers the newest ticket it got when the next session begins. Such a
+ * context belongs to one thread. */
+void tls_context_resume(struct tls_context *context, bool resume);
 void tls_context_destroy(struct tls_context **context);
 
 /* Where a session puts ciphertext for the wire: the caller's memory, appended at |length|. What does not fit is
@@ -55,8 +58,11 @@ void tls_session_destroy(struct tls_session **session);
 void tls_session_feed(struct tls_session *session, const uint8_t *bytes, size_t length);
 /* Goes on with hand-shake or reading. Plaintext goes to |out|; alerts, hand-shake messages and tickets for the peer are
  * appended to |output|. Returns the number of plaintext bytes (call again until 0), 0 when all that was fed is
- * consumed, or ERR_CLOSED  the peer ended the session in order ERR_CRYPTO  hand-shake or record failure; |error| (may
- * be NULL) says why. Send |output| (an alert), then close. */
+ * consumed, or
+ *   ERR_CLOSED  the peer ended the session in order
+ *   ERR_CRYPTO  hand-shake or record failure; |error| (may be NULL) says why. Send |output| (an alert), then close
+ *   ERR_FULL    no room in |output|: close
+ * A client's first call, with nothing fed, begins the hand-shake. */
 int tls_session_read(struct tls_session *session, uint8_t *out, size_t size, struct tls_output *output,
                      struct tls_error *error);
 /* Encrypts |length| bytes (at most 16,384: one record) into |output|. Returns 0, ERR_WOULD_BLOCK before the hand-shake
@@ -67,6 +73,12 @@ void tls_session_close(struct tls_session *session, struct tls_output *output);
 bool tls_session_established(const struct tls_session *session);
 /* "TLSv1.3", "DTLSv1.2", ...; static. */
 const char *tls_session_version(const struct tls_session *session);
+/* The suite's name; static. */
+const char *tls_session_cipher(const struct tls_session *session);
+/* Whether a ticket saved the full hand-shake. */
+bool tls_session_resumed(const struct tls_session *session);
+/* The protocol that ALPN selected, borrowed; length 0: none. */
+struct span tls_session_alpn(const struct tls_session *session);
 
 /* DTLS: one datagram in, datagrams out. A server first runs the stateless cookie exchange with dtls_listener_receive();
  * only what returns a session cost memory. */
@@ -82,6 +94,8 @@ typedef void dtls_send(void *context, const uint8_t *datagram, size_t length);
  * or NULL, or ERR_MEMORY. Garbage is dropped silently. */
 int dtls_listener_receive(struct dtls_listener *listener, const struct address *client, const uint8_t *datagram,
                           size_t length, dtls_send *send, void *context, struct tls_session **session_out);
+/* A client's session; its first dtls_session_receive() with |length| 0 begins the hand-shake. */
+int dtls_session_create_client(struct tls_context *context, const char *host_name, struct tls_session **out);
 /* A datagram of a session. Plaintext of one record goes to |out|; answers go through |send|. Returns as
  * tls_session_read(): call with |length| 0 for further records of the same datagram until 0. */
 int dtls_session_receive(struct tls_session *session, const uint8_t *datagram, size_t length, uint8_t *out, size_t size,
