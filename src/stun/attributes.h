@@ -4,6 +4,7 @@
 #ifndef STUN_ATTRIBUTES_H
 #define STUN_ATTRIBUTES_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 /* Constant, number, name, shortest and longest value in bytes. */
@@ -48,6 +49,18 @@ enum stun_attribute_type {
     STUN_ATTRIBUTE_TABLE(X)
 #undef X
 };
+
+/* A receiver that does not know such an attribute must refuse the message (RFC 8489 §14). */
+static inline bool stun_comprehension_required(uint16_t type)
+{
+    return type < 0x8000;
+}
+
+struct stun_attribute_bounds {
+    uint16_t shortest, longest; /* bytes of the value */
+};
+/* The bounds of |type|'s table row. Returns false where the table has none. */
+bool stun_attribute_bounds(uint16_t type, struct stun_attribute_bounds *out);
 
 /* Constant, number, name. */
 #define STUN_METHOD_TABLE(X)                             \

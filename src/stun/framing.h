@@ -10,7 +10,7 @@
 #define CHANNEL_DATA_HEADER_SIZE 4
 #define CHANNEL_NUMBER_FIRST     0x4000
 #define CHANNEL_NUMBER_LAST      0x4FFF
-#define STUN_FRAME_MAX           (65535 + CHANNEL_DATA_HEADER_SIZE + 3) /* longest frame on a stream with its padding */
+#define STUN_FRAME_MAX           (20 + 65532) /* longest frame on a stream: a STUN message; ChannelData ends at 65,540 */
 
 /* What the first (decrypted) bytes of a flow announce (RFC 7983, RFC 8656 §12). On a stream the first frame is never
  * ChannelData, since no channel is bound yet, so there a capital letter means HTTP although 'A' to 'O' are

@@ -54,9 +54,10 @@ bool stun_header_looks_right(const uint8_t *bytes, size_t length);
 /* Decodes a message that fills |bytes| exactly. Returns 0, or
  *   ERR_MALFORMED  not STUN, or a length that does not add up, or a wrong FINGERPRINT   -> drop
  *   ERR_TOO_LARGE  more attributes than kept                                            -> drop
- * An attribute whose length is outside its table row makes it ERR_MALFORMED as well, with |out->method|, |class| and
- * |transaction_id| set when the header was right, so that a request can be answered with 400: |out->transaction_id| is
- * NULL otherwise. */
+ * An attribute whose length is outside its table row makes it ERR_MALFORMED as well, but with |out->method|, |class|
+ * and |transaction_id| set, so that a request can be answered with 400: |out->transaction_id| is NULL otherwise. Where
+ * an attribute comes more than once, the first one counts (RFC 8489 §14); all are kept for attributes that may repeat.
+ */
 int stun_message_decode(const void *bytes, size_t length, struct stun_message *out);
 
 /* The first attribute of |type|, or NULL. */
@@ -73,6 +74,8 @@ bool stun_message_verify(const struct stun_message *message, enum stun_integrity
  * is neither 1 nor 2, or ERR_MALFORMED. */
 int stun_address_decode(const struct stun_message *message, const struct stun_attribute *attribute, bool xored,
                         struct address *out);
+/* The number in an ERROR-CODE, 300..699, or ERR_MALFORMED. */
+int stun_error_decode(const struct stun_attribute *attribute);
 
 /* Encoding: begin, add attributes, end. The writer's error is sticky; stun_builder_finish() reports it. */
 struct stun_builder {
@@ -90,6 +93,8 @@ void stun_builder_add_xor_address(struct stun_builder *builder, uint16_t type, c
 void stun_builder_add_address(struct stun_builder *builder, uint16_t type, const struct address *address);
 /* ERROR-CODE without a reason phrase. */
 void stun_builder_add_error(struct stun_builder *builder, int code);
+/* UNKNOWN-ATTRIBUTES: what |request| was refused for. */
+void stun_builder_add_unknown_attributes(struct stun_builder *builder, const struct stun_message *request);
 void stun_builder_add_integrity(struct stun_builder *builder, enum stun_integrity kind, struct span key);
 void stun_builder_add_fingerprint(struct stun_builder *builder);
 /* Writes the final length. Returns the message's size in bytes, or ERR_FULL. */
