@@ -86,19 +86,37 @@ async function placeCall(lab, kind) {
   const direct = { iceServers: [] };
   const behindFirewall = { proxy: lab.proxy };
   const outside = { namespace: lab.peerNamespace, proxy: '' };
-  const browsers = await Promise.all([launch(behindFirewall), launch(kind === 'hairpin' ? behindFirewall : outside)]);
+  const browsers = [];
   let pages;
   try {
+    for (const place of [behindFirewall, kind === 'hairpin' ? behindFirewall : outside]) {
+      browsers.push(await launch(place));
+    }
     pages = await connectPages(...browsers);
     const call = await measure(pages, { relayed, direct }, kind);
     return summarise(lab, call, findProblems(call, lab));
   } catch (error) {
-    const ends = pages ? await Promise.allSettled([report(pages.caller), report(pages.answerer)]) : [];
-    const found = ends.map(({ value }) => value ?? null);
-    return { ...heading(lab, kind), good: false, problems: [error.message], ends: found };
+    const ends = await lastWords(pages);
+    const problems = [firstLine(error), ...describeCandidateErrors(ends[0])];
+    return { ...heading(lab, kind), good: false, problems, ends };
   } finally {
     await Promise.allSettled(browsers.map((browser) => browser.close()));
   }
+}
+
+// One way fails for several reasons, or for one reason on several interfaces: each is told once.
+function describeCandidateErrors(end) {
+  const errors = end?.candidateErrors ?? [];
+  return [...new Set(errors.map(({ url, errorCode, errorText }) => `${url}: ${errorCode} ${errorText}`))];
+}
+
+// Drivers put their whole log behind it.
+const firstLine = (error) => error.message.split('\n', 1)[0];
+
+// What the ends knew when the call failed, for whoever has to find out why.
+async function lastWords(pages) {
+  const asked = pages ? await Promise.allSettled([report(pages.caller), report(pages.answerer)]) : [];
+  return asked.map(({ value }) => value ?? null);
 }
 
 const heading = (lab, kind) => ({ profile: lab.profile, server: lab.server, kind });
@@ -139,6 +157,6 @@ async function main(kinds) {
 }
 
 main(process.argv.slice(2)).catch((error) => {
-  console.error(`call.mjs: ${error.message}`);
+  console.error(`call.mjs: ${firstLine(error)}`);
   process.exitCode = 2;
 });
