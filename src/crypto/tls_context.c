@@ -121,14 +121,13 @@ static int check_readable(const char *file, const char *what, struct tls_error *
     return 0;
 }
 
-static const char *key_failure(void)
+/* Whether one of OpenSSL's queued errors is |reason| of |library|. */
+static bool failed_with(int library, int reason)
 {
-    unsigned long code = ERR_peek_last_error();
-    bool encrypted = ERR_GET_REASON(code) == PEM_R_BAD_PASSWORD_READ || ERR_GET_LIB(code) == ERR_LIB_UI;
-    for (unsigned long earlier; (earlier = ERR_get_error()) != 0;)
-        encrypted =
-            encrypted || (ERR_GET_LIB(earlier) == ERR_LIB_PEM && ERR_GET_REASON(earlier) == PEM_R_BAD_PASSWORD_READ);
-    return encrypted ? "is encrypted; store it without a passphrase" : "holds no PEM private key that can be used";
+    bool found = false;
+    for (unsigned long code; (code = ERR_get_error()) != 0;)
+        found = found || (ERR_GET_LIB(code) == library && ERR_GET_REASON(code) == reason);
+    return found;
 }
 
 static int load_identity(SSL_CTX *ssl_context, const struct tls_certificate *certificate, struct tls_error *error)
@@ -143,20 +142,20 @@ static int load_identity(SSL_CTX *ssl_context, const struct tls_certificate *cer
     ERR_clear_error();
     if (SSL_CTX_use_certificate_chain_file(ssl_context, file) != 1) {
         unsigned long code = ERR_peek_last_error();
-        bool no_pem = ERR_GET_LIB(code) == ERR_LIB_PEM && ERR_GET_REASON(code) == PEM_R_NO_START_LINE;
+        const char *reason = ERR_reason_error_string(code);
         tls_error_set(error, "%s cannot be used as a certificate: %s", file,
-                      no_pem ? "it holds no PEM certificate" : tls_failure_reason(NULL));
-        ERR_clear_error();
+                      failed_with(ERR_LIB_PEM, PEM_R_NO_START_LINE) ? "it holds no PEM certificate" : reason);
         return ERR_CRYPTO;
     }
-    /* Loading a key that does not fit the certificate fails as well: tell the two causes apart. */
-    if (SSL_CTX_use_PrivateKey_file(ssl_context, key_file, SSL_FILETYPE_PEM) != 1 ||
-        SSL_CTX_check_private_key(ssl_context) != 1) {
-        unsigned long code = ERR_peek_last_error();
-        if (ERR_GET_LIB(code) == ERR_LIB_X509)
+    if (SSL_CTX_use_PrivateKey_file(ssl_context, key_file, SSL_FILETYPE_PEM) != 1) {
+        /* A key that is read but does not fit the certificate fails here as well: tell the causes apart. */
+        if (ERR_GET_LIB(ERR_peek_last_error()) == ERR_LIB_X509)
             tls_error_set(error, "the private key %s does not belong to the certificate %s", key_file, file);
         else
-            tls_error_set(error, "the private key %s %s", key_file, key_failure());
+            tls_error_set(error, "the private key %s %s", key_file,
+                          failed_with(ERR_LIB_PEM, PEM_R_BAD_PASSWORD_READ)
+                              ? "is encrypted; store it without a passphrase"
+                              : "holds no PEM private key that can be used");
         ERR_clear_error();
         return ERR_CRYPTO;
     }
