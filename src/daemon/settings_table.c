@@ -1,0 +1,337 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "daemon/settings_table.h"
+
+#include <string.h>
+
+#define AT(member) .offset = offsetof(struct settings, member)
+#define MINUTE     60u
+#define HOUR       3600u
+#define DAY        86400u
+#define COUNT_MAX  10000000u
+
+/* Ordered as the sample file and the manual show them: a section's rows stand together, a record's fields follow it. */
+const struct settings_row settings_rows[] = {
+    {.key = "realm",
+     .type = SETTING_TEXT,
+     AT(realm),
+     .least = 1,
+     .most = 127,
+     .fallback = "postern",
+     .example = "example.org",
+     .help = "Domain of the accounts. Clients hash it into their keys, so a change makes stored keys worthless"},
+
+    {.key = "listen",
+     .type = SETTING_RECORD,
+     .list = true,
+     AT(listen),
+     .most = 64,
+     .record_size = sizeof(struct settings_listener),
+     .record_line_offset = offsetof(struct settings_listener, line),
+     .short_form = "listen.url",
+     .fallback = "['udp://0.0.0.0:3478', 'udp://[::]:3478', 'tcp://0.0.0.0:3478', 'tcp://[::]:3478']",
+     .example = "['udp://0.0.0.0:3478', 'udp://[::]:3478', 'tls://0.0.0.0:443', 'tls://[::]:443']",
+     .help = "Where clients come in: udp://ADDRESS:PORT, tcp://ADDRESS:PORT or tls://ADDRESS:PORT, IPv6 in brackets. "
+             "Every listener tells STUN, ChannelData, TLS or DTLS, and HTTP apart by itself"},
+    {.key = "listen.url",
+     .type = SETTING_LISTENER,
+     .field = true,
+     .required = true,
+     .help = "The long form {url: tls://ADDRESS:PORT, plain: true} says more about one listener"},
+    {.key = "listen.plain",
+     .type = SETTING_FLAG,
+     .field = true,
+     .offset = offsetof(struct settings_listener, plain),
+     .fallback = "false",
+     .help = "A tls:// listener takes TLS only; with plain: true it takes unencrypted TURN as well"},
+
+    {.key = "tls",
+     .type = SETTING_RECORD,
+     .list = true,
+     AT(tls),
+     .most = 64,
+     .record_size = sizeof(struct settings_certificate),
+     .record_line_offset = offsetof(struct settings_certificate, line),
+     .fallback = "[]",
+     .example = "{certificate: /etc/postern/fullchain.pem, key: /etc/postern/privkey.pem}",
+     .help =
+         "Certificate and key for TLS and DTLS: one pair, or a list of pairs of which SNI chooses one and the first "
+         "serves everyone else"},
+    {.key = "tls.certificate",
+     .type = SETTING_TEXT,
+     .field = true,
+     .required = true,
+     .offset = offsetof(struct settings_certificate, certificate_file),
+     .least = 1,
+     .most = 4095,
+     .help = "PEM file: the certificate, then the chain up to the root"},
+    {.key = "tls.key",
+     .type = SETTING_TEXT,
+     .field = true,
+     .required = true,
+     .offset = offsetof(struct settings_certificate, key_file),
+     .least = 1,
+     .most = 4095,
+     .help = "PEM file: its private key, not encrypted"},
+
+    {.key = "relay.addresses",
+     .type = SETTING_RELAY_ADDRESS,
+     .list = true,
+     AT(relay_addresses),
+     .most = 16,
+     .fallback = "[]",
+     .example = "[203.0.113.5, '2001:db8::5']",
+     .help = "Addresses to relay from. PUBLIC=PRIVATE behind a 1:1 NAT: clients are told the public one, the private "
+             "one is bound. Empty: found from the host's default routes"},
+    {.key = "relay.ports",
+     .type = SETTING_PORTS,
+     AT(relay_ports),
+     .fallback = "49152-65535",
+     .help = "Ports of each relay address that allocations may get"},
+    {.key = "relay.allow-peers",
+     .type = SETTING_PREFIX,
+     .list = true,
+     AT(allow_peers),
+     .most = 4096,
+     .fallback = "[]",
+     .example = "[10.20.0.0/16]",
+     .help = "Exceptions to the built-in refusal of loopback, private, link-local and other special-purpose peers"},
+    {.key = "relay.deny-peers",
+     .type = SETTING_PREFIX,
+     .list = true,
+     AT(deny_peers),
+     .most = 4096,
+     .fallback = "[]",
+     .example = "[198.18.0.0/15]",
+     .help = "Peers that nobody may reach; wins over relay.allow-peers"},
+    {.key = "relay.hairpin",
+     .type = SETTING_FLAG,
+     AT(hairpin),
+     .fallback = "true",
+     .help = "Let two clients of this server reach each other through their relay addresses"},
+    {.key = "relay.tcp",
+     .type = SETTING_FLAG,
+     AT(tcp_relay),
+     .fallback = "false",
+     .help = "Allow TCP connections to and from peers (RFC 6062)"},
+
+    {.key = "users",
+     .type = SETTING_ACCOUNTS,
+     AT(users),
+     .least = 1,
+     .most = 10000,
+     .fallback = "{}",
+     .example = "{alice: ...}",
+     .help = "Static accounts, NAME: PASSWORD, for tests and small set-ups"},
+    {.key = "credentials.shared-secrets",
+     .type = SETTING_SECRET,
+     .list = true,
+     AT(shared_secrets),
+     .least = 1,
+     .most = 16,
+     .fallback = "[]",
+     .example = "[...]",
+     .help = "Secrets behind time-limited credentials: the first issues, all are accepted"},
+    {.key = "credentials.lifetime",
+     .type = SETTING_DURATION,
+     AT(credentials_lifetime_s),
+     .least = MINUTE,
+     .most = 30 * DAY,
+     .fallback = "1h",
+     .help = "How long issued credentials are good for new allocations"},
+    {.key = "nonce-key",
+     .type = SETTING_SECRET,
+     AT(nonce_key),
+     .most = 1024,
+     .fallback = "''",
+     .help = "Key of the nonces. Servers that share it accept each other's; empty: made at random at each start"},
+
+    {.key = "limits.allocations",
+     .type = SETTING_COUNT,
+     AT(allocations),
+     .most = COUNT_MAX,
+     .fallback = "0",
+     .help = "Allocations in all; 0: as many as there are relay ports"},
+    {.key = "limits.allocations-per-user",
+     .type = SETTING_COUNT,
+     AT(allocations_per_user),
+     .most = COUNT_MAX,
+     .fallback = "10",
+     .help = "Allocations of one user, which for time-limited credentials is the part behind `expiry:`; 0: no limit"},
+    {.key = "limits.allocations-per-source",
+     .type = SETTING_COUNT,
+     AT(allocations_per_source),
+     .most = COUNT_MAX,
+     .fallback = "100",
+     .help = "Allocations from one client address (IPv6: from one /64); 0: no limit"},
+    {.key = "limits.permissions",
+     .type = SETTING_COUNT,
+     AT(permissions),
+     .least = 1,
+     .most = 65535,
+     .fallback = "256",
+     .help = "Permissions of one allocation"},
+    {.key = "limits.channels",
+     .type = SETTING_COUNT,
+     AT(channels),
+     .least = 1,
+     .most = 4096,
+     .fallback = "256",
+     .help = "Channels of one allocation"},
+    {.key = "limits.bandwidth",
+     .type = SETTING_RATE,
+     AT(bandwidth_bps),
+     .most = 1000000000000000,
+     .fallback = "0",
+     .help = "Relayed payload of all, both ways, in bits per second. What is beyond is dropped; 0: no limit"},
+    {.key = "limits.bandwidth-per-user",
+     .type = SETTING_RATE,
+     AT(bandwidth_per_user_bps),
+     .most = 1000000000000000,
+     .fallback = "0",
+     .example = "4M",
+     .help = "The same for one user"},
+    {.key = "limits.half-open",
+     .type = SETTING_COUNT,
+     AT(half_open),
+     .most = COUNT_MAX,
+     .fallback = "4096",
+     .help = "Connections that have not yet proved anything; 0: no limit"},
+    {.key = "limits.half-open-per-source",
+     .type = SETTING_COUNT,
+     AT(half_open_per_source),
+     .most = COUNT_MAX,
+     .fallback = "128",
+     .help = "The same from one client address (IPv6: from one /64)"},
+    {.key = "limits.answers-per-network",
+     .type = SETTING_COUNT,
+     AT(answers_per_network),
+     .most = COUNT_MAX,
+     .fallback = "200",
+     .help = "Answers per second to strangers on UDP, by network (/24 or /56), so that nobody is flooded through this "
+             "server; 0: no limit"},
+    {.key = "limits.handshake-deadline",
+     .type = SETTING_DURATION,
+     AT(handshake_deadline_s),
+     .least = 1,
+     .most = 5 * MINUTE,
+     .fallback = "10s",
+     .help = "Time for PROXY header, TLS hand-shake and the first good message together"},
+    {.key = "limits.idle-timeout",
+     .type = SETTING_DURATION,
+     AT(idle_timeout_s),
+     .least = 1,
+     .most = HOUR,
+     .fallback = "60s",
+     .help = "A connection without an allocation is closed after this time without a message"},
+    {.key = "limits.lifetime",
+     .type = SETTING_DURATION,
+     AT(lifetime_s),
+     .least = 10 * MINUTE,
+     .most = DAY,
+     .fallback = "1h",
+     .help = "Lifetime that a client can get for its allocation before it has to refresh"},
+
+    {.key = "tcp-keepalive",
+     .type = SETTING_DURATION,
+     AT(tcp_keepalive_s),
+     .most = 2 * HOUR,
+     .fallback = "15s",
+     .help = "Idle time after which TCP keep-alive probes hold a connection open through firewalls that forget; 0: "
+             "off"},
+    {.key = "alternate-server",
+     .type = SETTING_ADDRESS,
+     AT(alternate_server),
+     .fallback = "''",
+     .example = "203.0.113.6:3478",
+     .help = "Where to send new clients when limits.allocations is reached"},
+    {.key = "alternate-domain",
+     .type = SETTING_TEXT,
+     AT(alternate_domain),
+     .most = 255,
+     .fallback = "''",
+     .example = "turn2.example.org",
+     .help = "Name in the alternate server's certificate"},
+    {.key = "proxy-protocol.from",
+     .type = SETTING_PREFIX,
+     .list = true,
+     AT(proxy_sources),
+     .most = 256,
+     .fallback = "[]",
+     .example = "[192.0.2.10]",
+     .help = "Balancers that must send a PROXY protocol header (version 1 or 2) on TCP; nobody else may"},
+
+    {.key = "workers",
+     .type = SETTING_WORKERS,
+     AT(workers),
+     .least = 1,
+     .most = 64,
+     .fallback = "auto",
+     .help = "Threads, each with its own sockets and clients; auto: one per processor"},
+    {.key = "state-directory",
+     .type = SETTING_TEXT,
+     AT(state_directory),
+     .least = 1,
+     .most = 4095,
+     .fallback = "/var/lib/postern",
+     .help = "Where the server keeps what it makes itself"},
+};
+
+const size_t settings_row_count = sizeof settings_rows / sizeof settings_rows[0];
+_Static_assert(sizeof settings_rows / sizeof settings_rows[0] <= SETTINGS_ROWS_MAX, "settings.lines is too small");
+
+const struct settings_row *settings_row_find(const char *key)
+{
+    for (size_t i = 0; i < settings_row_count; i++)
+        if (strcmp(settings_rows[i].key, key) == 0)
+            return &settings_rows[i];
+    return NULL;
+}
+
+bool settings_is_section(const char *prefix)
+{
+    size_t length = strlen(prefix);
+    for (size_t i = 0; i < settings_row_count; i++) {
+        const struct settings_row *row = &settings_rows[i];
+        if (!row->field && strncmp(row->key, prefix, length) == 0 && row->key[length] == '.')
+            return true;
+    }
+    return false;
+}
+
+/* By enum settings_type. */
+static const struct {
+    size_t size;
+    const char *wanted;
+} types[] = {
+    [SETTING_TEXT] = {sizeof(char *), "text"},
+    [SETTING_SECRET] = {sizeof(char *), "a secret text"},
+    [SETTING_FLAG] = {sizeof(bool), "true or false"},
+    [SETTING_COUNT] = {sizeof(uint32_t), "a whole number"},
+    [SETTING_WORKERS] = {sizeof(uint32_t), "auto or a whole number"},
+    [SETTING_DURATION] = {sizeof(uint32_t), "a duration such as 15s, 10m or 1h"},
+    [SETTING_RATE] = {sizeof(uint64_t), "bits per second such as 64k, 2M or 1G"},
+    [SETTING_ADDRESS] = {sizeof(struct address), "an address with port such as 203.0.113.6:3478 or [2001:db8::6]:3478"},
+    [SETTING_PREFIX] = {sizeof(struct address_prefix), "an address or a prefix such as 10.20.0.0/16 or 2001:db8::/32"},
+    [SETTING_PORTS] = {sizeof(struct settings_ports), "a range of ports such as 49152-65535"},
+    [SETTING_RELAY_ADDRESS] = {sizeof(struct settings_relay_address), "an address, or PUBLIC=PRIVATE"},
+    [SETTING_LISTENER] = {sizeof(struct settings_listener),
+                          "a listener such as udp://0.0.0.0:3478, tcp://[::]:3478 or tls://0.0.0.0:443"},
+    [SETTING_ACCOUNTS] = {sizeof(struct settings_account), "a mapping of names to passwords"},
+    [SETTING_RECORD] = {0, "a mapping"},
+};
+
+const char *settings_row_wanted(const struct settings_row *row)
+{
+    return types[row->type].wanted;
+}
+
+size_t settings_row_size(const struct settings_row *row)
+{
+    return row->type == SETTING_RECORD ? row->record_size : types[row->type].size;
+}
+
+const char *settings_scheme_name(enum settings_scheme scheme)
+{
+    static const char *const names[] = {[SETTINGS_UDP] = "udp", [SETTINGS_TCP] = "tcp", [SETTINGS_TLS] = "tls"};
+    return names[scheme];
+}
