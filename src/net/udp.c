@@ -149,14 +149,14 @@ static void iovec_append(struct udp_sender *sender, struct udp_message *message,
 }
 
 void udp_send(struct udp_sender *sender, struct udp_socket *socket, const struct address *to,
-              const struct address *from, const void *head, size_t head_length, const void *payload,
-              size_t payload_length)
+              const struct address *from, const struct udp_datagram *datagram)
 {
-    assert(head_length <= UDP_SEND_HEAD_MAX);
-    if (sender->iovec_count + 2 > UDP_SEND_IOVECS || sender->heads_used + head_length > UDP_SEND_HEADS)
+    static const uint8_t zeros[4];
+    assert(datagram->head_length <= UDP_SEND_HEAD_MAX && datagram->padding < sizeof zeros);
+    if (sender->iovec_count + 3 > UDP_SEND_IOVECS || sender->heads_used + datagram->head_length > UDP_SEND_HEADS)
         udp_sender_flush(sender);
 
-    size_t length = head_length + payload_length;
+    size_t length = datagram->head_length + datagram->payload_length + datagram->padding;
     struct udp_message *message = sender->message_count ? &sender->messages[sender->message_count - 1] : NULL;
     if (!message || !segment_fits(message, socket, to, from, length)) {
         if (sender->message_count == UDP_SEND_MESSAGES)
@@ -167,13 +167,14 @@ void udp_send(struct udp_sender *sender, struct udp_socket *socket, const struct
         if (socket->packet_info)
             message->from = *from;
     }
-    if (head_length > 0) {
+    if (datagram->head_length > 0) {
         uint8_t *copy = sender->heads + sender->heads_used;
-        memcpy(copy, head, head_length);
-        sender->heads_used += head_length;
-        iovec_append(sender, message, copy, head_length);
+        memcpy(copy, datagram->head, datagram->head_length);
+        sender->heads_used += datagram->head_length;
+        iovec_append(sender, message, copy, datagram->head_length);
     }
-    iovec_append(sender, message, payload, payload_length);
+    iovec_append(sender, message, datagram->payload, datagram->payload_length);
+    iovec_append(sender, message, zeros, datagram->padding);
     message->segments++;
     message->last = length;
     message->bytes += length;

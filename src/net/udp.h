@@ -92,12 +92,19 @@ struct udp_sender {
 };
 
 void udp_sender_init(struct udp_sender *sender);
-/* Queues one datagram: |head| (at most UDP_SEND_HEAD_MAX bytes) is copied, |payload| is borrowed until
- * udp_sender_flush(). |from| is used where |socket| is bound to a wildcard; NULL elsewhere. A full queue is flushed
- * first. */
+/* A datagram to be sent: |head| (at most UDP_SEND_HEAD_MAX bytes) is copied, |payload| is borrowed until
+ * udp_sender_flush(), |padding| (0..3) zero bytes follow. */
+struct udp_datagram {
+    const void *head;
+    size_t head_length;
+    const void *payload;
+    size_t payload_length;
+    size_t padding;
+};
+/* Queues one datagram. |from| is used where |socket| is bound to a wildcard and may be NULL elsewhere. A full queue is
+ * flushed first. */
 void udp_send(struct udp_sender *sender, struct udp_socket *socket, const struct address *to,
-              const struct address *from, const void *head, size_t head_length, const void *payload,
-              size_t payload_length);
+              const struct address *from, const struct udp_datagram *datagram);
 /* Sends all that is queued. What the kernel does not take at once is dropped and counted: these are datagrams. */
 void udp_sender_flush(struct udp_sender *sender);
 /* Sends one datagram at once with the DF bit set; false where the path is too narrow. */

@@ -17,7 +17,7 @@ struct loop {
     struct loop_source stop_bell;
     atomic_bool stopped;
     struct timers timers;
-    struct list tasks;
+    struct list tasks, each_turn;
     struct now now;
     /* Events of this turn; those of a source that is removed meanwhile are cleared. */
     struct epoll_event events[EVENTS_PER_TURN];
@@ -35,6 +35,7 @@ int loop_create(struct loop **out)
     if (!loop)
         return ERR_MEMORY;
     list_init(&loop->tasks);
+    list_init(&loop->each_turn);
     timers_init(&loop->timers);
     loop->now = net_now();
     loop->stop_bell = (struct loop_source){.ready = stop_bell_ready, .fd = -1};
@@ -113,6 +114,11 @@ void loop_defer(struct loop *loop, struct loop_task *task)
         list_append(&loop->tasks, &task->link);
 }
 
+void loop_each_turn(struct loop *loop, struct loop_task *task)
+{
+    list_append(&loop->each_turn, &task->link);
+}
+
 void loop_task_cancel(struct loop_task *task)
 {
     list_remove(&task->link);
@@ -123,6 +129,11 @@ static void run_tasks(struct loop *loop)
     while (!list_empty(&loop->tasks)) {
         struct loop_task *task = container_of(loop->tasks.next, struct loop_task, link);
         list_remove(&task->link);
+        task->run(task, loop->now);
+    }
+    struct list *link;
+    list_each (link, &loop->each_turn) {
+        struct loop_task *task = container_of(link, struct loop_task, link);
         task->run(task, loop->now);
     }
 }

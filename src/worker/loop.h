@@ -45,6 +45,8 @@ void loop_task_init(struct loop_task *task, void (*run)(struct loop_task *, stru
 /* Runs |task| once at the end of this turn; asking again before that does nothing. */
 void loop_defer(struct loop *loop, struct loop_task *task);
 void loop_task_cancel(struct loop_task *task);
+/* Runs |task| at the end of every turn, after the deferred ones, until loop_task_cancel(). */
+void loop_each_turn(struct loop *loop, struct loop_task *task);
 
 /* Serves until loop_stop(). */
 void loop_run(struct loop *loop);
