@@ -196,7 +196,19 @@ def try_lock(folder):
 
 
 def take_down(identity):
-    """Ends every process in the lab's namespaces, then removes the namespaces and files."""
+    """Ends every process in the lab's namespaces, then removes the namespaces and files.
+
+    Whoever interrupts has to wait: half a lab left over helps nobody.
+    """
+    interrupts = {signal.SIGINT, signal.SIGTERM, signal.SIGHUP}
+    mask = signal.pthread_sigmask(signal.SIG_BLOCK, interrupts)
+    try:
+        _take_down(identity)
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, mask)
+
+
+def _take_down(identity):
     namespaces = [path.name for path in Path("/run/netns").glob(f"postern-{identity}-*")]
     end_processes(namespaces)
     for namespace in namespaces:

@@ -29,6 +29,7 @@ function readLab(environment) {
     peerNamespace: environment.LAB_PEER_NETNS,
     serverAddresses: [environment.LAB_SERVER_IP4, environment.LAB_SERVER_IP6],
     iceServers,
+    statusPage: environment.LAB_SERVER === 'posternd' ? `https://${environment.LAB_SERVER_NAME}/` : null,
     urls: iceServers.flatMap(({ urls }) => urls),
   };
 }
@@ -55,6 +56,18 @@ async function connectPages(callerBrowser, answererBrowser) {
   pages.caller = await openEnd(callerBrowser, sayTo('answerer'));
   pages.answerer = await openEnd(answererBrowser, sayTo('caller'));
   return pages;
+}
+
+// posternd is a web server as well, on the port that carries the call. Returns the HTTP status, or
+// null where the server is none.
+async function openStatusPage(browser, lab) {
+  if (!lab.statusPage) {
+    return null;
+  }
+  const page = await browser.newPage();
+  const response = await page.goto(lab.statusPage);
+  await page.close();
+  return response.status();
 }
 
 async function measure(pages, { relayed, direct }, kind) {
@@ -92,8 +105,10 @@ async function placeCall(lab, kind) {
     for (const place of [behindFirewall, kind === 'hairpin' ? behindFirewall : outside]) {
       browsers.push(await launch(place));
     }
+    const webStatus = await openStatusPage(browsers[0], lab);
     pages = await connectPages(...browsers);
     const call = await measure(pages, { relayed, direct }, kind);
+    call.webStatus = webStatus;
     return summarise(lab, call, findProblems(call, lab));
   } catch (error) {
     const ends = await lastWords(pages);
@@ -133,6 +148,7 @@ function summarise(lab, call, problems) {
     packetsOut: { sent: caller.packetsSent, received: answerer.packetsReceived },
     packetsIn: { sent: answerer.packetsSent, received: caller.packetsReceived },
     dataBytes: call.data.bytes,
+    webStatus: call.webStatus,
     roundTripMs: caller.roundTripMs,
     caller,
     answerer,

@@ -60,6 +60,10 @@ function checkData({ messages, bytes, mismatches }) {
   return messages > 0 && bytes > 0 ? [] : ['no data came back'];
 }
 
+function checkWeb({ webStatus }) {
+  return webStatus === null || webStatus === 200 ? [] : [`the status page answered ${webStatus}`];
+}
+
 // |call| as measured by call.mjs.
 export function findProblems(call, lab) {
   const { caller, answerer, seconds } = call;
@@ -69,6 +73,7 @@ export function findProblems(call, lab) {
     ...checkRelayed('caller', caller, lab),
     ...checkSeesServer('answerer', answerer, lab),
     ...checkData(call.data),
+    ...checkWeb(call),
   ];
   if (call.kind === 'hairpin') {
     problems.push(...checkRelayed('answerer', answerer, lab), ...checkSeesServer('caller', caller, lab));

@@ -114,12 +114,29 @@ def test_failure_of_the_lab_itself_has_a_status_of_its_own():
     assert run("no-such-profile", "true").returncode == 125
 
 
-def test_server_that_does_not_start_is_named_and_leaves_nothing():
-    before = traces_of("")
-    ended = run("open", "true", options=(), env=os.environ | {"POSTERND": "/bin/false"})
+def test_server_that_does_not_start_is_named_and_leaves_nothing(tmp_path):
+    broken = tmp_path / "posternd"
+    broken.write_text(f"#!/bin/sh\nip netns identify $$ >{tmp_path}/namespace\necho no memory left\nexit 3\n")
+    broken.chmod(0o755)
+    ended = run("open", "true", options=(), env=os.environ | {"POSTERND": str(broken)})
     assert ended.returncode == 125
-    assert "posternd ended at once" in ended.stderr
-    assert set(traces_of("")) <= set(before) | {"/run/postern-lab/births"}
+    assert "posternd ended at once, status 3:\nno memory left" in ended.stderr
+    assert traces_of((tmp_path / "namespace").read_text().split("-")[1]) == []
+
+
+def test_command_runs_as_the_user_named():
+    ended = shell("open", "id -un; touch $HOME/file && echo writable", options=("--server", "none", "--as", "nobody"))
+    assert ended.stdout.split() == ["nobody", "writable"]
+
+
+def test_chromium_and_openssl_trust_the_server_without_a_flag():
+    script = (
+        "certutil -L -d sql:$HOME/.pki/nssdb; "
+        "openssl s_client -verify_return_error -verify_hostname $LAB_SERVER_NAME -connect $LAB_SERVER_NAME:443 </dev/null"
+    )
+    ended = shell("https-only", script, options=("--server", "coturn"))
+    assert "Verification: OK" in ended.stdout
+    assert "postern lab" in ended.stdout
 
 
 def test_processes_left_in_the_background_end_with_the_lab():
