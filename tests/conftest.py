@@ -147,7 +147,7 @@ def tcp_peer():
 
 @pytest.fixture
 def eventually():
-    """eventually(check): waits until |check| holds; for what another process does in its own time."""
+    """eventually(check): waits until |check| holds, for what a process does in its own time."""
 
     def wait(check, within=5.0):
         deadline = time.monotonic() + within

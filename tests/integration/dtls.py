@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""The first steps of a DTLS 1.2 hand-shake (RFC 6347 §4.2), by hand: enough to leave one half-open."""
+"""The first steps of a DTLS 1.2 hand-shake (RFC 6347 §4.2): enough to leave one half-open."""
 
 import os
 import struct
@@ -37,7 +37,8 @@ class Hello:
             + struct.pack("!H", len(extensions)) + extensions
         )  # fmt: skip
         size = len(body).to_bytes(3, "big")
-        message = bytes([CLIENT_HELLO]) + size + struct.pack("!H", sequence) + bytes(3) + size + body
+        fragment = struct.pack("!H", sequence) + bytes(3) + size
+        message = bytes([CLIENT_HELLO]) + size + fragment + body
         return (
             struct.pack("!BHHIHH", HANDSHAKE, DTLS_1_0, 0, 0, sequence, len(message)) + message
         )

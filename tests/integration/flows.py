@@ -115,7 +115,7 @@ class StreamFlow:
                 raise
 
     def ended_by(self, deadline):
-        """Whether the server closes the connection before |deadline|; what it sends is discarded."""
+        """Whether the server closes the connection before |deadline|; what it sends is lost."""
         try:
             while True:
                 self.read(deadline)

@@ -90,7 +90,7 @@ class Posternd:
         self.relay_ports = range(first, first + RELAY_SLICE)
         self.settings = merge(self.default_settings(workers), changes)
         self.settings["listen"] = [
-            where.format(port=self.port, tls_port=self.tls_port) if isinstance(where, str) else where
+            where.format(port=self.port, tls_port=self.tls_port)
             for where in self.settings["listen"]
         ]
         if "relay" in changes and "ports" in (changes["relay"] or {}):
@@ -122,6 +122,7 @@ class Posternd:
             "limits": {
                 "allocations-per-user": 1000,
                 "allocations-per-source": 1000,
+                "answers-per-network": 0,  # all of a test run comes from one network
             },
             "workers": workers,
             "state-directory": str(self.directory / "state"),

@@ -262,7 +262,8 @@ class Message:
         if len(data) < HEADER_SIZE:
             raise Malformed("shorter than a header")
         word, length, cookie = struct.unpack("!HHI", data[:8])
-        if word & 0xC000 or cookie != MAGIC_COOKIE or length % 4 or length != len(data) - HEADER_SIZE:
+        whole = length % 4 == 0 and length == len(data) - HEADER_SIZE
+        if word & 0xC000 or cookie != MAGIC_COOKIE or not whole:
             raise Malformed(f"not STUN: {data[:HEADER_SIZE].hex()}")
         method, message_class = parse_type(word)
         message = cls(method, message_class, transaction=data[8:20])

@@ -1,7 +1,9 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Long-term authentication (RFC 8489 §9.2), static accounts and time-limited credentials."""
 
+import base64
 import dataclasses
+import hmac
 import os
 import struct
 import time
@@ -392,8 +394,6 @@ def test_expired_credentials_are_answered_401(secret_server, connect, seconds):
 )
 def test_expiry_that_is_no_time_is_answered_401(secret_server, connect, name):
     """Overflow and odd spellings of a number must not become a date far away."""
-    import base64, hmac
-
     password = base64.b64encode(hmac.digest(SECRETS[0].encode(), name.encode(), "sha1")).decode()
     client = connect(secret_server, credentials=Credentials(name, password))
     assert client.allocate().error == 401

@@ -8,7 +8,6 @@ import time
 import pytest
 
 import dtls
-import stun
 from flows import PATIENCE_S, StreamFlow, UdpFlow
 from server import ALICE, make_certificate
 from stun import Message, Method
@@ -53,7 +52,7 @@ def test_udp_port_answers_dtls_with_a_cookie_first(server):
     flow.send(request)
     answer = flow.receive(soon())
     assert dtls.kind_of(answer) == dtls.HELLO_VERIFY_REQUEST
-    assert len(answer) <= len(request), "an answer to a stranger must not be larger than its question"
+    assert len(answer) <= len(request), "an answer to a stranger is no larger than its question"
     flow.send(hello.encode(dtls.cookie_of(answer), sequence=1))
     assert dtls.kind_of(flow.receive(soon())) == dtls.SERVER_HELLO
     flow.close()
@@ -185,7 +184,7 @@ def test_first_message_may_come_byte_by_byte(server, connect, way):
 )  # fmt: skip
 def test_junk_on_a_stream_ends_it_and_nothing_else(start, junk):
     """Closed at once, or at the latest by the deadline of what has proved nothing."""
-    server = start(limits={"handshake-deadline": 1})
+    server = start(limits={"handshake-deadline": "1s"})
     flow = StreamFlow(("127.0.0.1", server.port))
     flow.send(junk)
     assert flow.ended_by(soon())
@@ -258,7 +257,7 @@ def test_padding_of_answers_is_zero(server, connect, peer):
 
 
 def test_connection_that_says_nothing_is_closed(start):
-    server = start(limits={"handshake-deadline": 1})
+    server = start(limits={"handshake-deadline": "1s"})
     for port in (server.port, server.tls_port):
         with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as silent:
             assert silent.recv(100) == b""

@@ -60,7 +60,7 @@ SPELLINGS = {
     "nat64-local": lambda ip: embedded("64:ff9b:1::", 0, ip),
     "6to4": lambda ip: embedded("2002::1", 80, ip),
     "teredo-client": lambda ip: embedded(
-        "2001:0:102:304:0:1234::", 0, ipaddress.IPv4Address(int(ipaddress.IPv4Address(ip)) ^ 0xFFFFFFFF)
+        "2001:0:102:304:0:1234::", 0, int(ipaddress.IPv4Address(ip)) ^ 0xFFFFFFFF
     ),
 }
 INSIDE = ["127.0.0.1", "10.0.0.1", "169.254.169.254", "172.16.0.1", "192.168.0.1", "0.0.0.0",

@@ -171,7 +171,7 @@ def test_malformed_header_ends_the_connection(behind, header):
 def test_huge_header_is_not_waited_for(start):
     """64 KiB of extensions: either skipped with constant memory or refused, never a crash."""
     server = start(
-        **{"proxy-protocol": {"from": [BALANCER]}, "limits": {"handshake-deadline": 1}}
+        **{"proxy-protocol": {"from": [BALANCER]}, "limits": {"handshake-deadline": "1s"}}
     )
     big = version_2(REAL[0], extensions=extension(0x04, bytes(60000)))
     with through(server, b"") as client:
@@ -186,7 +186,7 @@ def test_huge_header_is_not_waited_for(start):
 
 def test_header_that_never_ends_meets_the_deadline(start):
     server = start(
-        **{"proxy-protocol": {"from": [BALANCER]}, "limits": {"handshake-deadline": 1}}
+        **{"proxy-protocol": {"from": [BALANCER]}, "limits": {"handshake-deadline": "1s"}}
     )
     for beginning in (b"PROXY TCP4 198.", proxyheader.SIGNATURE[:8], b""):
         with through(server, beginning) as client:

@@ -160,6 +160,24 @@ def test_answers_to_strangers_are_limited_per_network(start):
     assert answer_to(server, request, source="127.0.99.1"), "another network has its own share"
 
 
+def test_answers_to_strangers_are_limited_by_default(start):
+    server = start(limits={"answers-per-network": None})
+    request = Message(Method.ALLOCATE, attributes=[REQUESTED_UDP]).encode()
+    flow = UdpFlow(("127.0.0.1", server.port))
+    answered = 0
+    for _ in range(30):
+        for _ in range(50):
+            flow.send(request)
+        try:
+            while True:
+                flow.receive(time.monotonic() + 0.002)
+                answered += 1
+        except TimeoutError:
+            pass
+    flow.close()
+    assert 50 <= answered <= 900, f"{answered} of 1500 requests were answered"
+
+
 def test_limit_on_strangers_does_not_touch_who_has_proved_itself(start, connect):
     server = start(limits={"answers-per-network": 5})
     client = connect(server)

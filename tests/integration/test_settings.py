@@ -6,6 +6,7 @@ import re
 import shutil
 import socket
 import subprocess
+import time
 
 import pytest
 import yaml
@@ -227,7 +228,5 @@ def wait_for_port(port):
         try:
             return socket.create_connection(("127.0.0.1", port), timeout=1).close()
         except ConnectionRefusedError:
-            import time
-
             time.sleep(0.01)
     raise AssertionError(f"nobody serves on {port}")

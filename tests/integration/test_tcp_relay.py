@@ -1,5 +1,5 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""TCP relaying (RFC 6062): Connect, ConnectionAttempt and ConnectionBind, over several connections."""
+"""TCP relaying (RFC 6062): Connect, ConnectionAttempt, ConnectionBind, across connections."""
 
 import os
 import socket
