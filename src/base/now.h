@@ -11,9 +11,9 @@ struct now {
     uint64_t wall_s; /* seconds since 1970-01-01T00:00:00Z */
 };
 
-#define NS_PER_S   1000000000ull
-#define NS_PER_MS  1000000ull
-#define NS_PER_US  1000ull
+#define NS_PER_S   UINT64_C(1000000000)
+#define NS_PER_MS  UINT64_C(1000000)
+#define NS_PER_US  UINT64_C(1000)
 #define TIME_NEVER UINT64_MAX /* a deadline that never comes */
 
 #endif
