@@ -15,6 +15,7 @@ const KINDS = ['outside', 'hairpin'];
 const CONNECT_PATIENCE_MS = 25_000;
 const DATA_PATIENCE_MS = 15_000;
 const WINDOW_MS = 2_500; // long enough for several beeps of the fake microphone
+const SETTLE_MS = 300; // for the last packets to arrive and be counted
 
 function readLab(environment) {
   if (!environment.LAB_PROFILE) {
@@ -44,6 +45,7 @@ function within(promise, ms, what) {
   return Promise.race([promise, late]).finally(() => clearTimeout(timer));
 }
 
+const onBoth = ({ caller, answerer }, act) => Promise.all([act(caller), act(answerer)]);
 const report = (page) => page.evaluate(() => window.end.report());
 const mediaArrived = (page) =>
   page.waitForFunction(() => window.end.mediaHasArrived(), null, { polling: 50, timeout: 0 });
@@ -71,27 +73,24 @@ async function openStatusPage(browser, lab) {
 }
 
 async function measure(pages, { relayed, direct }, kind) {
-  await Promise.all(Object.values(pages).map((page) => page.evaluate(() => window.end.openMicrophone())));
+  await onBoth(pages, (page) => page.evaluate(() => window.end.openMicrophone()));
   const start = (page, settings) => page.evaluate((each) => window.end.start(each), settings);
   await start(pages.answerer, { calls: false, configuration: kind === 'hairpin' ? relayed : direct });
   await start(pages.caller, { calls: true, configuration: relayed });
-  await within(Promise.all([mediaArrived(pages.caller), mediaArrived(pages.answerer)]),
-    CONNECT_PATIENCE_MS, 'the first audio packet');
+  await within(onBoth(pages, mediaArrived), CONNECT_PATIENCE_MS, 'the first audio packet');
   const data = await within(pages.caller.evaluate(() => window.end.exchangeData()),
     DATA_PATIENCE_MS, 'the exchange of data');
-  const both = () => Promise.all([report(pages.caller), report(pages.answerer)]);
+  const both = () => onBoth(pages, report);
   const startedAt = performance.now();
   const first = await both();
   await pause(WINDOW_MS);
   const seconds = (performance.now() - startedAt) / 1000;
   const last = await both();
-  return {
-    kind,
-    seconds,
-    data,
-    caller: { first: first[0], last: last[0] },
-    answerer: { first: first[1], last: last[1] },
-  };
+  await onBoth(pages, (page) => page.evaluate(() => window.end.fallSilent()));
+  await pause(SETTLE_MS);
+  const settled = await both();
+  const reportsOf = (end) => ({ first: first[end], last: last[end], settled: settled[end] });
+  return { kind, seconds, data, caller: reportsOf(0), answerer: reportsOf(1) };
 }
 
 async function placeCall(lab, kind) {
@@ -137,7 +136,7 @@ async function lastWords(pages) {
 const heading = (lab, kind) => ({ profile: lab.profile, server: lab.server, kind });
 
 function summarise(lab, call, problems) {
-  const [caller, answerer] = [call.caller.last, call.answerer.last];
+  const [caller, answerer] = [call.caller.settled, call.answerer.settled];
   return {
     ...heading(lab, call.kind),
     good: problems.length === 0,

@@ -15,10 +15,6 @@ function checkAudio(name, { first, last }, seconds) {
   if (packets < MIN_SHARE * due) {
     problems.push(`${name}: ${packets} of ${due.toFixed(0)} audio packets arrived`);
   }
-  const lost = last.packetsLost - first.packetsLost;
-  if (lost > MAX_LOST * due) {
-    problems.push(`${name}: ${lost} audio packets were lost`);
-  }
   const energy = last.audioEnergy - first.audioEnergy;
   if (!(energy > MIN_ENERGY)) {
     problems.push(`${name}: hears nothing (energy ${energy})`);
@@ -29,6 +25,13 @@ function checkAudio(name, { first, last }, seconds) {
     problems.push(`${name}: ${concealed} of ${samples} samples had to be invented`);
   }
   return problems;
+}
+
+// After the sender fell silent, what did not arrive is lost.
+function checkNothingLost(name, receiver, sender) {
+  const sent = sender.settled.packetsSent;
+  const lost = sent - receiver.settled.packetsReceived;
+  return lost <= MAX_LOST * sent ? [] : [`${name}: ${lost} of ${sent} audio packets were lost`];
 }
 
 // An end that is behind the firewall got out only through the server, by a way that the profile
@@ -70,6 +73,8 @@ export function findProblems(call, lab) {
   const problems = [
     ...checkAudio('caller', caller, seconds),
     ...checkAudio('answerer', answerer, seconds),
+    ...checkNothingLost('caller', caller, answerer),
+    ...checkNothingLost('answerer', answerer, caller),
     ...checkRelayed('caller', caller, lab),
     ...checkSeesServer('answerer', answerer, lab),
     ...checkData(call.data),

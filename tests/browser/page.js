@@ -100,6 +100,11 @@ function opened(dataChannel) {
   });
 }
 
+// From here on the counters of both ends settle, and can be compared packet by packet.
+async function fallSilent() {
+  await Promise.all(connection.getSenders().map((sender) => sender.replaceTrack(null)));
+}
+
 function mediaHasArrived() {
   return firstMediaAt !== null;
 }
@@ -134,4 +139,4 @@ async function report() {
   };
 }
 
-window.end = { openMicrophone, start, receiveSignal, exchangeData, mediaHasArrived, report };
+window.end = { openMicrophone, start, receiveSignal, exchangeData, fallSilent, mediaHasArrived, report };
