@@ -114,10 +114,9 @@ def test_allocation_answers_442_for_other_transports(server, connect, transport,
 
 def test_allocation_answers_400_without_requested_transport(server, connect):
     client = connect(server)
-    assert client.allocate().ok
-    other = connect(server)
-    other.learn(client.challenge)
-    assert other.request(Method.ALLOCATE, []).error == 400
+    assert client.request(Method.ALLOCATE).error == 400
+    client.challenged()
+    assert client.request(Method.ALLOCATE).error == 400
 
 
 def test_allocation_answers_437_on_second_allocate(server, connect):
@@ -129,7 +128,7 @@ def test_allocation_answers_437_on_second_allocate(server, connect):
 @pytest.mark.parametrize("way", ["udp", "tls"])
 def test_retransmitted_allocate_gets_the_first_answer_again(server, connect, way):
     client = connect(server, way)
-    assert client.refresh().error == 437
+    client.challenged()
     message = Message(Method.ALLOCATE, attributes=[REQUESTED_UDP])
     client.sign(message)
     first, second = client.exchange(message), client.exchange(message)
@@ -216,7 +215,10 @@ def test_refresh_prolongs_and_ends(server, connect, way):
 
 
 def test_refresh_without_an_allocation_is_answered_437(server, connect):
-    assert connect(server).refresh(600).error == 437
+    client = connect(server)
+    assert client.refresh(600).error == 437
+    client.challenged()
+    assert client.refresh(600).error == 437
 
 
 def test_refresh_of_the_wrong_family_is_answered_443(server, connect):

@@ -26,23 +26,13 @@ def time_limited(secret=SECRETS[0], user="carol", seconds=600):
     )
 
 
-def challenged(client):
-    """Makes |client| know realm and nonce, and nothing more."""
-    message = Message(Method.ALLOCATE, attributes=[REQUESTED_UDP])
-    message.encode()
-    answer = client.exchange(message)
-    assert answer.error == 401
-    client.learn(answer)
-    return answer
-
-
 @pytest.fixture
 def secret_server(shared):
     return shared(credentials={"shared-secrets": SECRETS})
 
 
 def test_allocate_without_credentials_is_challenged(server, connect):
-    answer = challenged(connect(server))
+    answer = connect(server).challenged()
     assert answer.get(Attr.REALM) == REALM.encode()
     assert answer.get(Attr.NONCE).startswith(stun.NONCE_COOKIE)
     assert answer.get(Attr.MESSAGE_INTEGRITY) is None
@@ -87,7 +77,7 @@ def test_username_beyond_508_bytes_is_refused(server, connect):
 @pytest.mark.parametrize("missing", [Attr.USERNAME, Attr.REALM, Attr.NONCE])
 def test_integrity_without_its_companions_is_answered_400(server, connect, missing):
     client = connect(server)
-    challenged(client)
+    client.challenged()
     message = Message(Method.ALLOCATE, attributes=[REQUESTED_UDP])
     for kind, value in (
         (Attr.USERNAME, b"alice"), (Attr.REALM, REALM.encode()), (Attr.NONCE, client.nonce)
@@ -100,7 +90,7 @@ def test_integrity_without_its_companions_is_answered_400(server, connect, missi
 
 def test_nonce_made_up_is_answered_438_with_a_fresh_one(server, connect):
     client = connect(server)
-    challenged(client)
+    client.challenged()
     good, client.nonce = client.nonce, b"obMatJos2AAAA" + os.urandom(8).hex().encode()
     message = Message(Method.ALLOCATE, attributes=[REQUESTED_UDP])
     client.sign(message)
@@ -113,7 +103,7 @@ def test_nonce_made_up_is_answered_438_with_a_fresh_one(server, connect):
 
 def test_nonce_changed_in_one_character_is_answered_438(server, connect):
     client = connect(server)
-    challenged(client)
+    client.challenged()
     good = client.nonce
     for at in range(len(good)):
         client.nonce = good[:at] + (b"A" if good[at : at + 1] != b"A" else b"B") + good[at + 1 :]
@@ -124,7 +114,7 @@ def test_nonce_changed_in_one_character_is_answered_438(server, connect):
 
 def test_nonce_of_another_client_is_answered_438(server, connect):
     client = connect(server, source="127.0.0.1")
-    challenged(client)
+    client.challenged()
     other = connect(server, source="127.0.0.3")
     other.learn(client.challenge)
     message = Message(Method.ALLOCATE, attributes=[REQUESTED_UDP])
@@ -134,7 +124,7 @@ def test_nonce_of_another_client_is_answered_438(server, connect):
 
 def test_nonces_differ_from_client_to_client(server, connect):
     nonces = {
-        challenged(connect(server, source=f"127.0.0.{n}")).get(Attr.NONCE) for n in range(1, 6)
+        connect(server, source=f"127.0.0.{n}").challenged().get(Attr.NONCE) for n in range(1, 6)
     }
     assert len(nonces) == 5
 
@@ -142,7 +132,7 @@ def test_nonces_differ_from_client_to_client(server, connect):
 def test_servers_of_one_nonce_key_accept_each_others_nonces(start, connect):
     one, other = (start(**{"nonce-key": "shared by the whole fleet"}) for _ in range(2))
     client, second = connect(one), connect(other)
-    challenged(client)
+    client.challenged()
     second.learn(client.challenge)
     message = Message(Method.ALLOCATE, attributes=[REQUESTED_UDP])
     second.sign(message)
@@ -152,7 +142,7 @@ def test_servers_of_one_nonce_key_accept_each_others_nonces(start, connect):
 def test_servers_without_a_nonce_key_make_their_own(start, connect):
     one, other = (start(**{"nonce-key": ""}) for _ in range(2))
     client, second = connect(one), connect(other)
-    challenged(client)
+    client.challenged()
     second.learn(client.challenge)
     message = Message(Method.ALLOCATE, attributes=[REQUESTED_UDP])
     second.sign(message)
@@ -161,7 +151,7 @@ def test_servers_without_a_nonce_key_make_their_own(start, connect):
 
 def test_integrity_of_a_changed_message_is_wrong(server, connect):
     client = connect(server)
-    challenged(client)
+    client.challenged()
     message = Message(Method.ALLOCATE, attributes=[REQUESTED_UDP, (Attr.LIFETIME, bytes(4))])
     raw = bytearray(client.sign(message))
     raw[35] ^= 1
@@ -175,7 +165,7 @@ def test_integrity_is_compared_to_its_last_byte(server, connect, sha256, byte):
     client = connect(server)
     if sha256:
         client.credentials = dataclasses.replace(ALICE, algorithm=Algorithm.SHA256)
-    challenged(client)
+    client.challenged()
     message = Message(Method.ALLOCATE, attributes=[REQUESTED_UDP])
     raw = bytearray(client.sign(message))
     size = 32 if sha256 else 20
@@ -186,7 +176,7 @@ def test_integrity_is_compared_to_its_last_byte(server, connect, sha256, byte):
 
 def test_attributes_after_the_integrity_are_not_honoured(server, connect):
     client = connect(server)
-    challenged(client)
+    client.challenged()
     message = Message(Method.ALLOCATE, attributes=[REQUESTED_UDP])
     client.sign(message, after_integrity=[(Attr.LIFETIME, struct.pack("!I", 3000))])
     answer = client.exchange(message)
@@ -195,7 +185,7 @@ def test_attributes_after_the_integrity_are_not_honoured(server, connect):
 
 def test_requested_transport_after_the_integrity_does_not_count(server, connect):
     client = connect(server)
-    challenged(client)
+    client.challenged()
     message = Message(Method.ALLOCATE)
     client.sign(message, after_integrity=[REQUESTED_UDP])
     assert client.exchange(message).error == 400
@@ -215,7 +205,7 @@ def test_peer_after_the_integrity_is_not_permitted(server, connect, peer):
 
 def test_unknown_attribute_after_the_integrity_is_ignored(server, connect):
     client = connect(server)
-    challenged(client)
+    client.challenged()
     message = Message(Method.ALLOCATE, attributes=[REQUESTED_UDP])
     client.sign(message, after_integrity=[(0x7ABC, b"who cares")])
     assert client.exchange(message).ok
@@ -235,7 +225,7 @@ def test_integrity_follows_a_wrong_fingerprint_never(server, connect):
 
 
 def test_challenge_offers_sha256(server, connect):
-    answer = challenged(connect(server))
+    answer = connect(server).challenged()
     offered = stun.parse_algorithms(answer.get(Attr.PASSWORD_ALGORITHMS))
     assert Algorithm.SHA256 in offered and Algorithm.MD5 in offered
     features = stun.nonce_features(answer.get(Attr.NONCE))
@@ -266,7 +256,7 @@ def test_sha1_integrity_is_answered_in_kind(server, connect):
 def test_bid_down_of_password_algorithms_is_detected(server, connect, algorithms):
     """Someone in between changed the offer: the client echoes what it saw (RFC 8489 §9.2.4)."""
     client = connect(server, credentials=dataclasses.replace(ALICE, algorithm=Algorithm.MD5))
-    challenged(client)
+    client.challenged()
     client.algorithms = stun.pack_algorithms(algorithms)
     message = Message(Method.ALLOCATE, attributes=[REQUESTED_UDP])
     client.sign(message)
@@ -275,7 +265,7 @@ def test_bid_down_of_password_algorithms_is_detected(server, connect, algorithms
 
 def test_bid_down_by_leaving_the_algorithm_out_is_detected(server, connect):
     client = connect(server)
-    challenged(client)
+    client.challenged()
     for kept in (Attr.PASSWORD_ALGORITHM, Attr.PASSWORD_ALGORITHMS):
         value = (
             client.algorithms if kept == Attr.PASSWORD_ALGORITHMS
@@ -288,7 +278,7 @@ def test_bid_down_by_leaving_the_algorithm_out_is_detected(server, connect):
 
 def test_password_algorithm_that_was_not_offered_is_refused(server, connect):
     client = connect(server, credentials=dataclasses.replace(ALICE, algorithm=7))
-    challenged(client)
+    client.challenged()
     message = Message(Method.ALLOCATE, attributes=[REQUESTED_UDP])
     client.sign(message)
     assert client.exchange(message).error == 400
@@ -297,7 +287,7 @@ def test_password_algorithm_that_was_not_offered_is_refused(server, connect):
 def test_bid_down_by_a_nonce_without_its_cookie_is_detected(server, connect):
     """Cutting the feature bits off makes the nonce another one."""
     client = connect(server)
-    challenged(client)
+    client.challenged()
     bare = client.nonce[len(stun.NONCE_COOKIE) + 4 :]
     for nonce in (bare, client.nonce[: len(stun.NONCE_COOKIE)] + b"AAAA" + bare):
         client.nonce = nonce
@@ -310,7 +300,7 @@ def test_bid_down_by_a_nonce_without_its_cookie_is_detected(server, connect):
 def test_integrity_cut_short_proves_nothing(server, connect, size, code):
     """Truncation is for usages that allow it; TURN does not (RFC 8489 §14.6)."""
     client = connect(server, credentials=dataclasses.replace(ALICE, algorithm=Algorithm.SHA256))
-    challenged(client)
+    client.challenged()
     message = Message(Method.ALLOCATE, attributes=[REQUESTED_UDP])
     whole = client.sign(message)
     mac = whole[-32:-32 + size] if size else b""
@@ -323,12 +313,12 @@ def test_integrity_cut_short_proves_nothing(server, connect, size, code):
 
 
 def test_anonymity_is_offered_while_hashes_can_be_looked_up(server, connect):
-    nonce = challenged(connect(server)).get(Attr.NONCE)
+    nonce = connect(server).challenged().get(Attr.NONCE)
     assert stun.nonce_features(nonce) & stun.FEATURE_USERNAME_ANONYMITY
 
 
 def test_anonymity_is_not_offered_with_shared_secrets(secret_server, connect):
-    nonce = challenged(connect(secret_server)).get(Attr.NONCE)
+    nonce = connect(secret_server).challenged().get(Attr.NONCE)
     assert not stun.nonce_features(nonce) & stun.FEATURE_USERNAME_ANONYMITY
     assert stun.nonce_features(nonce) & stun.FEATURE_PASSWORD_ALGORITHMS
 

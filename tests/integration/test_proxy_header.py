@@ -206,8 +206,9 @@ def test_client_named_by_a_header_is_the_source_that_is_counted(start):
 
 def test_nonce_is_bound_to_the_client_named_by_the_header(behind):
     with through(behind, version_1(REAL[0])) as one, through(behind, version_1(REAL[1])) as other:
-        assert one.allocate().ok
+        one.challenged()
         other.learn(one.challenge)
-        message = Message(Method.REFRESH)
+        wanted = [(Attr.REQUESTED_TRANSPORT, bytes([17, 0, 0, 0]))]
+        message = Message(Method.ALLOCATE, attributes=wanted)
         other.sign(message)
         assert other.exchange(message).error == 438

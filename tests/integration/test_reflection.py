@@ -57,7 +57,7 @@ def test_smallest_request_is_hardly_amplified(server, method):
     request = Message(method).encode()
     answer = answer_to(server, request, within=0.3)
     if answer is not None:
-        assert factor(request, answer) <= (2.5 if method == Method.REFRESH else 1.3)
+        assert factor(request, answer) <= 1.3
 
 
 def test_unknown_attributes_are_not_amplified(server):

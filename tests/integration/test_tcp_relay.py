@@ -197,6 +197,7 @@ def test_connect_to_a_closed_port_is_answered_447(control, tcp_peer):
 
 def test_connect_without_an_allocation_is_answered_437(tcp_server, connect, tcp_peer):
     client = connect(tcp_server, "tcp")
+    client.challenged()
     assert client.connect(tcp_peer().address).error == 437
 
 

@@ -135,6 +135,16 @@ class Client:
         message.encode()
         return self.exchange(message)
 
+    def challenged(self):
+        """Learns realm and nonce by an Allocate without credentials; returns the 401."""
+        wanted = [(Attr.REQUESTED_TRANSPORT, bytes([stun.UDP, 0, 0, 0]))]
+        message = Message(Method.ALLOCATE, attributes=wanted)
+        message.encode()
+        answer = self.exchange(message)
+        assert answer.error == 401, answer
+        self.learn(answer)
+        return answer
+
     def learn(self, answer):
         """Takes realm and nonce from a 401 or 438."""
         self.challenge = answer
