@@ -202,8 +202,7 @@ static bool time_limited_parse(struct span username, uint64_t *expires_s_out, st
         return false;
     size_t user_at = digits + 1;
     *expires_s_out = value;
-    *user_part_out =
-        user_at < username.length ? (struct span){text + user_at, username.length - user_at} : username;
+    *user_part_out = user_at < username.length ? (struct span){text + user_at, username.length - user_at} : username;
     return true;
 }
 
@@ -215,8 +214,8 @@ static size_t time_limited_password(const struct secret *secret, struct span use
     return crypto_base64(hash, sizeof hash, out);
 }
 
-static int match_secrets(const struct credentials *credentials, struct span username,
-                         enum password_algorithm algorithm, struct credential_match *out)
+static int match_secrets(const struct credentials *credentials, struct span username, enum password_algorithm algorithm,
+                         struct credential_match *out)
 {
     if (credentials->secret_count == 0 || !time_limited_parse(username, &out->expires_s, &out->user_part))
         return ERR_NOT_FOUND;

@@ -26,9 +26,10 @@ int peer_policy_local(struct peer_policy *policy, const struct address *address)
 int peer_policy_relay(struct peer_policy *policy, const struct address *public_address,
                       const struct address *private_address, bool hairpin);
 
-/* The address that |peer| really reaches: IPv4-mapped, -compatible, NAT64 (64:ff9b::/96, 64:ff9b:1::/48), 6to4 and
- * Teredo spellings become what they embed; a relay address of ours its public spelling. For judging only: what is sent
- * goes to the peer as canonicalised. */
+/* The address that |peer| really reaches: IPv4-mapped, -compatible, -translated, NAT64 (64:ff9b::/96), 6to4 and Teredo
+ * spellings become the IPv4 address they embed; a private relay address of ours becomes its public spelling. A Teredo
+ * address embeds two: the client's counts, unless the server's is refused. Where the family changes the peer is judged
+ * and then still no peer of an IPv6 relay: 443. */
 struct address peer_policy_canonical(const struct peer_policy *policy, const struct address *peer);
 
 enum peer_verdict {
@@ -37,7 +38,7 @@ enum peer_verdict {
     PEER_FORBIDDEN,
 };
 /* Judges a canonical peer. With port 0 (a permission) listeners do not count: each packet is asked again with its port.
- */
+ * A relay address of ours is allowed or denied in either spelling. */
 enum peer_verdict peer_policy_judge(const struct peer_policy *policy, const struct address *canonical);
 /* Only the part of the judgement that depends on the port: for the packet path, after a permission was granted. */
 bool peer_policy_is_listener(const struct peer_policy *policy, const struct address *canonical);

@@ -42,8 +42,8 @@ struct relay_port {
 
 /* Walks the free ports of |family| in a random order until |bind| takes one: ports that other programs hold are
  * skipped. |bind| returns 0, ERR_IN_USE (try on), or any other error, which ends the walk. For a pair it is called for
- * both ports. Returns 0, ERR_FAMILY (no such relay address), ERR_FULL only when every port was tried, or |bind|'s
- * error. */
+ * both ports; where the second cannot be had the first has been given back and |bind| is called for another first.
+ * Returns 0, ERR_FAMILY (no such relay address), ERR_FULL only when every port was tried, or |bind|'s error. */
 typedef int relay_port_bind(void *context, const struct relay_port *port, bool second);
 int relay_ports_take(struct relay_ports *ports, uint8_t family, enum relay_protocol protocol, enum relay_parity parity,
                      relay_port_bind *bind, void *context, struct relay_port *out);
@@ -58,6 +58,10 @@ void relay_ports_set_live(struct relay_ports *ports, const struct relay_port *po
 /* The public spelling of a private relay address with port, for packets that arrive by the hairpin; false if |address|
  * is none of ours. */
 bool relay_ports_public(const struct relay_ports *ports, const struct address *address, struct address *public_out);
+
+/* The other way round: where |public_address| is bound; false if it is none of ours. */
+bool relay_ports_private(const struct relay_ports *ports, const struct address *public_address,
+                         struct address *private_out);
 
 /* Ports taken now, for the status and the tests. */
 uint32_t relay_ports_taken(const struct relay_ports *ports);

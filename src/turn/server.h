@@ -37,7 +37,7 @@ struct turn_flow {
     struct address client; /* source of what comes in */
     struct address server; /* the address that was asked; answers leave from it */
     enum turn_transport transport;
-    void *link; /* the host's: listening socket or connection. Not part of the 5-tuple's identity */
+    void *link; /* the host's: listening socket, or connection, then it tells two apart that had one 5-tuple in turn */
 };
 
 struct turn_server;
@@ -69,12 +69,13 @@ struct turn_packet {
     enum turn_class class;
 };
 
-/* RFC 6062: a connection to a peer. The core owns the noun, the host the socket. */
+/* RFC 6062: a connection to a peer. The core owns the noun, the host the socket. It lives until peer_close(). */
 struct turn_peer_connection {
     struct turn_allocation *allocation;
+    struct turn_relay *relay;
     struct address peer;
     uint32_t id;
-    intptr_t socket; /* the host's */
+    intptr_t socket; /* the host's; -1 at first for one that is to be connected */
     /* further fields are the core's, in turn/peer_connection.h */
 };
 
@@ -106,16 +107,20 @@ struct turn_host {
 
     /* Sends to the client of |flow|. */
     void (*client_send)(void *context, const struct turn_flow *flow, const struct turn_packet *packet);
-    /* The allocation on a stream or DTLS flow began (|allocation| not NULL) or ended: the host keeps or closes idle
-     * connections by this. May be NULL. */
+    /* The allocation on |flow| began (|allocation| not NULL) or ended: the host keeps or closes idle connections by
+     * this. May be NULL. */
     void (*client_allocation)(void *context, const struct turn_flow *flow, struct turn_allocation *allocation);
 
     /* RFC 6062; NULL where relay.tcp is off. Starts connecting from |relay|'s address; the answer comes by
      * turn_server_peer_connected() or _peer_failed(), never from inside this call. */
     int (*peer_connect)(void *context, struct turn_relay *relay, struct turn_peer_connection *connection);
+    /* Closes |connection|->socket, whatever its state, and the data connection that it has been joined to: the last
+     * word about it. Called once for each, also after turn_server_peer_failed(); not after a peer_connect() that
+     * failed. */
     void (*peer_close)(void *context, struct turn_peer_connection *connection);
     /* Joins the client's data connection |flow| to |connection| once the success response has been sent: from here on
-     * it is bytes, and both belong to the host. */
+     * it is bytes, and both sockets belong to the host until peer_close(). When the bytes have come to their end it
+     * calls turn_server_peer_failed(). */
     void (*peer_join)(void *context, struct turn_peer_connection *connection, const struct turn_flow *flow);
 
     /* For the log and the counters; may be NULL. Not per packet. */
@@ -141,12 +146,14 @@ struct turn_settings {
     const char *alternate_domain;    /* or NULL */
 };
 
+#define TURN_WORKERS_MAX           64
 #define TURN_LIFETIME_DEFAULT_S    600
 #define TURN_PERMISSION_LIFETIME_S 300
 #define TURN_CHANNEL_LIFETIME_S    600
 #define TURN_CONNECT_TIMEOUT_S     30
 
-/* |worker| (0..63) becomes part of connection ids. Returns 0 or ERR_MEMORY. */
+/* |worker| (below TURN_WORKERS_MAX) becomes part of connection ids. |settings| is borrowed, |host| copied. Returns 0 or
+ * ERR_MEMORY. */
 int turn_server_create(const struct turn_settings *settings, const struct turn_host *host, unsigned worker,
                        struct turn_server **out);
 /* Ends all allocations. */
@@ -173,7 +180,7 @@ void turn_server_flow_closed(struct turn_server *server, const struct turn_flow 
 struct turn_peer_connection *turn_server_peer_accepted(struct turn_server *server, struct turn_relay *relay,
                                                        const struct address *peer, intptr_t socket, struct now now);
 void turn_server_peer_connected(struct turn_server *server, struct turn_peer_connection *connection, struct now now);
-/* Connecting failed, or an unjoined connection was closed by its peer. The core forgets it after calling peer_close. */
+/* Connecting failed, or the connection, joined or not, is over. The core forgets it after calling peer_close(). */
 void turn_server_peer_failed(struct turn_server *server, struct turn_peer_connection *connection, struct now now);
 /* A ConnectionBind request tells by its id which worker holds the peer connection; the front asks before it hands a
  * stream's frame over, and moves the stream there. Returns the worker, or -1 where the frame is no ConnectionBind
