@@ -47,8 +47,13 @@ static void link_send(struct front_link *link, const struct turn_flow *flow, con
 
 void front_udp_send(struct front_udp *udp, const struct turn_flow *flow, const uint8_t *bytes, size_t length)
 {
-    udp_send(&udp->worker->sender, &udp->socket, &flow->client, &flow->server,
-             &(struct udp_datagram){.payload = bytes, .payload_length = length});
+    struct udp_sender *sender = &udp->worker->sender;
+    bool small = length <= UDP_SEND_HEAD_MAX; /* copied; a larger one is sent before its bytes are overwritten */
+    struct udp_datagram datagram = small ? (struct udp_datagram){.head = bytes, .head_length = length}
+                                         : (struct udp_datagram){.payload = bytes, .payload_length = length};
+    udp_send(sender, &udp->socket, &flow->client, &flow->server, &datagram);
+    if (!small)
+        udp_sender_flush(sender);
 }
 
 int front_udp_init(struct front_udp *udp, int fd, struct worker *worker, struct turn_server *server,

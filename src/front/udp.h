@@ -25,8 +25,7 @@ int front_udp_init(struct front_udp *udp, int fd, struct worker *worker, struct 
                    struct front *front);
 void front_udp_fini(struct front_udp *udp);
 
-/* Sends one datagram to |flow|'s client from the address that it had asked; the bytes are borrowed until the worker's
- * sender is flushed. */
+/* Sends one datagram to |flow|'s client from the address that it had asked. The bytes are not needed after the call. */
 void front_udp_send(struct front_udp *udp, const struct turn_flow *flow, const uint8_t *datagram, size_t length);
 
 #endif
