@@ -107,6 +107,16 @@ def test_special_purpose_peer_is_refused_in_every_spelling(strict_v6, connect, s
     assert client.bind_channel(0x4000, (spelled, 8080)).error in (403, 443), spelled
 
 
+@pytest.mark.parametrize("spelling", SPELLINGS)
+def test_exception_for_ipv6_opens_no_ipv4_behind_it(shared, connect, spelling):
+    """The list is asked about the address that is reached, not about the one that was written."""
+    server = shared(relay={"allow-peers": ["::/0"], "addresses": ["::1"]})
+    client = allocated(connect, server, stun.IPV6)
+    assert client.permit("fd00::1").ok
+    assert client.permit(SPELLINGS[spelling]("10.0.0.1")).error == 403
+    assert client.bind_channel(0x4000, (SPELLINGS[spelling]("10.0.0.1"), 80)).error == 403
+
+
 def test_loopback_is_refused_where_it_is_no_relay_address(shared, connect):
     server = shared(relay={"allow-peers": [], "addresses": ["127.0.0.7"]})
     client = allocated(connect, server, stun.IPV4)
