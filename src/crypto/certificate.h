@@ -11,4 +11,8 @@
 int certificate_create_self_signed(const char *certificate_file, const char *key_file, const char *const *names,
                                    size_t name_count, unsigned days, struct tls_error *error);
 
+/* SHA-256 over the public key (SubjectPublicKeyInfo) of the first certificate in a PEM file: what browsers pin. Returns
+ * 0, or ERR_CRYPTO with |error| filled. */
+int certificate_public_key_hash(const char *certificate_file, uint8_t out[SHA256_SIZE], struct tls_error *error);
+
 #endif

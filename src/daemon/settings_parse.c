@@ -156,7 +156,8 @@ static int key_read(struct reading *reading, const char *prefix, const yaml_node
 
 static int fail_wanted(struct reading *reading, const struct settings_row *row, const yaml_node_t *node)
 {
-    const char *wanted = settings_row_wanted(row);
+    const struct settings_row *short_form = row->short_form ? settings_row_find(row->short_form) : NULL;
+    const char *wanted = settings_row_wanted(short_form ? short_form : row);
     bool list = row->list && node->type != YAML_SEQUENCE_NODE;
     static const char *const shapes[] = {
         [YAML_NO_NODE] = "nothing",
@@ -166,7 +167,7 @@ static int fail_wanted(struct reading *reading, const struct settings_row *row, 
     };
     return settings_fail(reading->settings, line_of(node), reading->error, "%s: this is %s: write %s%s%s%s", row->key,
                          shapes[node->type], list ? "a list in [brackets], each item " : "", wanted,
-                         row->type == SETTING_RECORD ? " with the keys that posternd --help shows" : "",
+                         row->type == SETTING_RECORD && !short_form ? " with the keys that posternd --help shows" : "",
                          row->type == SETTING_ACCOUNTS ? ", {NAME: PASSWORD}" : "");
 }
 
