@@ -4,6 +4,7 @@
 #ifndef FRONT_LINK_H
 #define FRONT_LINK_H
 
+#include "front/bridge.h"
 #include "turn/server.h"
 
 struct front_link {
@@ -11,8 +12,9 @@ struct front_link {
     void (*send)(struct front_link *link, const struct turn_flow *flow, const struct turn_packet *packet);
     /* An allocation on this flow began, or ended (NULL). NULL where the link does not care. */
     void (*allocation)(struct front_link *link, struct turn_allocation *allocation);
-    /* RFC 6062: from here on the flow is the bytes of |connection|. NULL where the link is no stream. */
-    void (*join)(struct front_link *link, struct turn_peer_connection *connection);
+    /* RFC 6062: from here on the flow is bytes for |peer|, and |peer|'s are for the flow. NULL where the link is no
+     * stream. */
+    void (*join)(struct front_link *link, struct bridge_end *peer);
 };
 
 #endif

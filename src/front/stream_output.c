@@ -1,0 +1,214 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * From messages to a socket: what is ready in one turn of the loop leaves in as few records and writes as possible.
+ * Encryption comes last: behind bytes that the socket did not take, packets wait in the clear and grow stale. */
+#include <errno.h>
+#include <string.h>
+#include <sys/socket.h>
+
+#include "base/error.h"
+#include "front/stream.h"
+
+#define RECORD_PLAINTEXT 16384
+
+static void note_blocked(struct stream *stream, struct now now)
+{
+    stream->blocked_deadline_ns =
+        stream->unsent ? now.monotonic_ns + stream->front->settings->idle_timeout_s * NS_PER_S : TIME_NEVER;
+    stream_rearm(stream);
+}
+
+/* Returns the number of bytes that the socket took; dooms the stream where it is broken. */
+static size_t socket_write(struct stream *stream, const uint8_t *bytes, size_t length)
+{
+    ssize_t sent = send(stream->fd, bytes, length, MSG_NOSIGNAL);
+    if (sent >= 0)
+        return (size_t)sent;
+    if (errno != EAGAIN && errno != EWOULDBLOCK && errno != EINTR)
+        stream_doom(stream, FRONT_LOG_DEBUG, strerror(errno));
+    return 0;
+}
+
+void stream_write_raw(struct stream *stream, const uint8_t *bytes, size_t length, struct now now)
+{
+    if (stream->doomed || length == 0)
+        return;
+    size_t sent = stream->unsent ? 0 : socket_write(stream, bytes, length);
+    if (stream->doomed || sent == length)
+        return;
+    bool was_blocked = stream->unsent != NULL;
+    if (buffers_append(&stream->front->buffers, &stream->unsent, bytes + sent, length - sent) != 0) {
+        stream_doom(stream, FRONT_LOG_INFO, "closed: too much waits to be written");
+        return;
+    }
+    if (!was_blocked)
+        note_blocked(stream, now);
+    stream_watch(stream);
+}
+
+void stream_write(struct stream *stream, const uint8_t *bytes, size_t length, struct now now)
+{
+    if (!stream->tls) {
+        stream_write_raw(stream, bytes, length, now);
+        return;
+    }
+    struct tls_output output = {.bytes = stream->front->output, .size = sizeof stream->front->output};
+    for (size_t at = 0; at < length; at += RECORD_PLAINTEXT) {
+        size_t part = length - at < RECORD_PLAINTEXT ? length - at : RECORD_PLAINTEXT;
+        if (tls_session_write(stream->tls, bytes + at, part, &output) != 0) {
+            stream_doom(stream, FRONT_LOG_INFO, "closed: encryption failed");
+            return;
+        }
+    }
+    stream_write_raw(stream, output.bytes, output.length, now);
+}
+
+/* Writes a batch of whole packets; a socket that does not take all of it is given little from then on. */
+static void write_batch(struct stream *stream, const uint8_t *bytes, size_t length, struct now now)
+{
+    stream_write(stream, bytes, length, now);
+    if (stream->unsent)
+        stream->allowance = STREAM_ALLOWANCE_MIN;
+}
+
+static void queue_packet(struct stream *stream, const struct turn_packet *packet, struct now now)
+{
+    if (stream_queue_push(&stream->queue, &stream->front->blocks, packet, now.monotonic_ns) != 0 &&
+        packet->class == TURN_CLASS_ANSWER)
+        stream_doom(stream, FRONT_LOG_INFO, "closed: no memory for its answers");
+}
+
+/* The staged packets from |index| on wait in the queue. */
+static void staging_to_queue(struct stream *stream, unsigned index, size_t at, struct now now)
+{
+    const struct staging *staging = &stream->front->staging;
+    for (; index < staging->count && !stream->doomed; index++) {
+        struct turn_packet packet = {.head = staging->bytes + at,
+                                     .head_length = staging->packets[index].end - at,
+                                     .class = (enum turn_class)staging->packets[index].class};
+        queue_packet(stream, &packet, now);
+        at = staging->packets[index].end;
+    }
+}
+
+void staging_flush(struct front *front, struct now now)
+{
+    struct staging *staging = &front->staging;
+    struct stream *stream = staging->stream;
+    staging->stream = NULL;
+    loop_task_cancel(&staging->flush);
+    if (!stream || stream->doomed)
+        return;
+    unsigned index = 0;
+    for (size_t at = 0; index < staging->count && !stream_congested(stream) && !stream->doomed;) {
+        size_t end = staging->packets[index++].end;
+        while (index < staging->count && staging->packets[index].end - at <= stream->allowance)
+            end = staging->packets[index++].end;
+        write_batch(stream, staging->bytes + at, end - at, now);
+        if (!stream->unsent && end - at >= stream->allowance / 2 && stream->allowance < STREAM_ALLOWANCE_MAX)
+            stream->allowance *= 2;
+        at = end;
+    }
+    staging_to_queue(stream, index, index > 0 ? staging->packets[index - 1].end : 0, now);
+    stream_watch(stream);
+}
+
+void staging_run(struct loop_task *task, struct now now)
+{
+    staging_flush(container_of(task, struct front, staging.flush), now);
+}
+
+void stream_link_send(struct front_link *link, const struct turn_flow *flow, const struct turn_packet *packet)
+{
+    (void)flow;
+    struct stream *stream = container_of(link, struct stream, link);
+    struct front *front = stream->front;
+    struct staging *staging = &front->staging;
+    size_t length = turn_packet_length(packet);
+    if (stream->doomed || stream->output_ended || length > STAGING_SIZE)
+        return;
+    struct now now = loop_now(front->worker->loop);
+    if (staging->stream &&
+        (staging->stream != stream || staging->count == STAGED_MAX || STAGING_SIZE - staging->length < length))
+        staging_flush(front, now);
+    if (!staging->stream && stream_congested(stream)) {
+        queue_packet(stream, packet, now);
+        stream_watch(stream);
+        return;
+    }
+    if (!staging->stream) {
+        staging->stream = stream;
+        staging->length = staging->count = 0;
+        loop_defer(front->worker->loop, &staging->flush);
+    }
+    turn_packet_copy(packet, staging->bytes + staging->length);
+    staging->length += length;
+    staging->packets[staging->count].end = (uint32_t)staging->length;
+    staging->packets[staging->count++].class = (uint8_t)packet->class;
+}
+
+/* Writes what is held. */
+static void unsent_write(struct stream *stream, struct now now)
+{
+    struct buffer *unsent = stream->unsent;
+    size_t sent = socket_write(stream, unsent->bytes + unsent->start, buffer_length(unsent));
+    unsent->start += (uint32_t)sent;
+    if (buffer_length(unsent) == 0)
+        buffers_give(&stream->front->buffers, &stream->unsent);
+    if (sent > 0 && !stream->doomed)
+        note_blocked(stream, now);
+}
+
+/* The last byte has left: close_notify, if it was not that, and FIN. */
+static void output_close(struct stream *stream, struct now now)
+{
+    if (stream->tls && !stream->goodbye_said) {
+        struct tls_output output = {.bytes = stream->front->output, .size = sizeof stream->front->output};
+        stream->goodbye_said = true;
+        tls_session_close(stream->tls, &output);
+        stream_write_raw(stream, output.bytes, output.length, now);
+    }
+    if (stream->doomed || stream->unsent)
+        return;
+    stream->output_closed = true;
+    shutdown(stream->fd, SHUT_WR);
+    if (stream->input_ended)
+        stream_doom(stream, FRONT_LOG_DEBUG, "closed");
+}
+
+/* All that waited has left. */
+static void output_drained(struct stream *stream, struct now now)
+{
+    if (stream->output_ended && !stream->output_closed)
+        output_close(stream, now);
+    if (stream->bridge.other && !stream->unsent)
+        stream->bridge.other->resume(stream->bridge.other);
+}
+
+void stream_writable(struct stream *stream, struct now now)
+{
+    struct front *front = stream->front;
+    if (stream->unsent)
+        unsent_write(stream, now);
+    front_flush_datagrams(front); /* |input| serves as scratch memory */
+    while (!stream->doomed && !stream->unsent && !stream_queue_empty(&stream->queue)) {
+        size_t wanted = stream->allowance < RECORD_PLAINTEXT ? stream->allowance : RECORD_PLAINTEXT;
+        size_t length =
+            stream_queue_take(&stream->queue, &front->blocks, front->input, wanted, STAGING_SIZE, now.monotonic_ns);
+        write_batch(stream, front->input, length, now);
+    }
+    if (!stream->doomed && !stream_congested(stream))
+        output_drained(stream, now);
+    stream_watch(stream);
+}
+
+void stream_output_end(struct stream *stream, struct now now)
+{
+    if (stream->output_ended || stream->doomed)
+        return;
+    if (stream->front->staging.stream == stream)
+        staging_flush(stream->front, now);
+    stream->output_ended = true;
+    if (!stream->doomed && !stream_congested(stream))
+        output_drained(stream, now);
+    stream_watch(stream);
+}
