@@ -11,6 +11,8 @@
 
 /* ICMP errors taken from a socket before its data gets its turn. */
 #define ICMP_PER_TURN 16
+/* Of each size of buffers for peers that take bytes slowly. */
+#define PEER_MEMORY_LIMIT ((size_t)64 * 1024 * 1024)
 
 static void icmp_receive(struct relay_socket *socket, struct now now)
 {
@@ -150,6 +152,7 @@ void relay_init(struct relay *relay, struct worker *worker, bool tcp)
                 .client_allocation = host_client_allocation,
             },
     };
+    buffers_init(&relay->peer_buffers, PEER_MEMORY_LIMIT);
     if (tcp) {
         relay->host.peer_connect = peer_socket_connect;
         relay->host.peer_close = peer_socket_close;
@@ -170,4 +173,5 @@ void relay_fini(struct relay *relay)
         return;
     loop_task_cancel(&relay->rearm);
     timers_cancel(loop_timers(relay->worker->loop), &relay->timer);
+    buffers_fini(&relay->peer_buffers);
 }

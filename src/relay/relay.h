@@ -4,6 +4,7 @@
 #ifndef RELAY_RELAY_H
 #define RELAY_RELAY_H
 
+#include "front/buffers.h"
 #include "net/udp.h"
 #include "turn/server.h"
 #include "worker/worker.h"
@@ -14,6 +15,7 @@ struct relay {
     struct timer timer;         /* the server's deadline */
     struct loop_task rearm;     /* each turn: the deadline may have moved */
     struct turn_host host;      /* to be given to turn_server_create() */
+    struct buffers peer_buffers; /* RFC 6062: what peers have not taken yet */
 };
 
 /* A relayed transport address' socket; the intptr_t that the core keeps. It may be opened on one worker and attached on
