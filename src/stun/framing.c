@@ -65,7 +65,6 @@ int channel_data_decode(const uint8_t *bytes, size_t length, struct channel_data
     uint16_t number = reader_u16(&reader);
     uint16_t payload_length = reader_u16(&reader);
     const uint8_t *payload = reader_take(&reader, payload_length);
-    /* RFC 8656 §12: numbers above 0x4FFF are reserved. */
     if (reader.failed || number < CHANNEL_NUMBER_FIRST || number > CHANNEL_NUMBER_LAST)
         return ERR_MALFORMED;
     *out = (struct channel_data){.number = number, .length = payload_length, .payload = payload};

@@ -9,8 +9,10 @@
 
 #define CHANNEL_DATA_HEADER_SIZE 4
 #define CHANNEL_NUMBER_FIRST     0x4000
-#define CHANNEL_NUMBER_LAST      0x4FFF
-#define STUN_FRAME_MAX           (20 + 65532) /* longest frame on a stream: a STUN message; ChannelData ends at 65,540 */
+/* RFC 8656 §12 ends the range at 0x4FFF; RFC 5766 §11 had it up to 0x7FFF, and its clients (coturn's tools among them)
+ * choose from all of it. No other protocol on the port begins with those bytes, so they are served. */
+#define CHANNEL_NUMBER_LAST 0x7FFF
+#define STUN_FRAME_MAX      (20 + 65532) /* longest frame on a stream: a STUN message; ChannelData ends at 65,540 */
 
 /* What the first (decrypted) bytes of a flow announce (RFC 7983, RFC 8656 §12). On a stream the first frame is never
  * ChannelData, since no channel is bound yet, so there a capital letter means HTTP although 'A' to 'O' are
@@ -19,7 +21,7 @@ enum first_bytes {
     FIRST_BYTES_STUN, /* 0..3 */
     FIRST_BYTES_DTLS, /* 20..63, datagrams; on a stream only 22: a TLS hand-shake */
     FIRST_BYTES_TLS,
-    FIRST_BYTES_CHANNEL_DATA, /* 64..79, datagrams */
+    FIRST_BYTES_CHANNEL_DATA, /* 64..127, datagrams */
     FIRST_BYTES_HTTP,
     FIRST_BYTES_UNKNOWN,
 };

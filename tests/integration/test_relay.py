@@ -170,13 +170,13 @@ def test_channel_bound_to_another_peer_is_answered_400(server, connect):
     assert client.bind_channel(0x4000, ("127.0.0.1", 1001)).ok, "binding again is a refresh"
 
 
-@pytest.mark.parametrize("number", [0x0000, 0x3FFF, 0x5000, 0x7FFF, 0x8000, 0xFFFF])
+@pytest.mark.parametrize("number", [0x0000, 0x3FFF, 0x8000, 0xFFFF])
 def test_channel_number_outside_its_range_is_answered_400(server, connect, number):
     client, _ = relaying(connect, server)
     assert client.bind_channel(number, ("127.0.0.1", 1001)).error == 400
 
 
-@pytest.mark.parametrize("number", [0x4000, 0x4FFF])
+@pytest.mark.parametrize("number", [0x4000, 0x4FFF, 0x7FFF])
 def test_channel_number_at_the_end_of_its_range_is_accepted(server, connect, number):
     client, _ = relaying(connect, server)
     assert client.bind_channel(number, ("127.0.0.1", 1001)).ok

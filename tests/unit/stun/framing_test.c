@@ -17,7 +17,7 @@ static void first_byte_tells_protocols_apart(void **state)
     for (unsigned first = 0; first <= 255; first++) {
         enum first_bytes datagram = first <= 3                   ? FIRST_BYTES_STUN
                                     : first >= 20 && first <= 63 ? FIRST_BYTES_DTLS
-                                    : first >= 64 && first <= 79 ? FIRST_BYTES_CHANNEL_DATA
+                                    : first >= 64 && first <= 127 ? FIRST_BYTES_CHANNEL_DATA
                                                                  : FIRST_BYTES_UNKNOWN;
         assert_int_equal(first_bytes_of_datagram((uint8_t)first), datagram);
     }
@@ -54,7 +54,7 @@ static void frame_that_is_neither_is_refused_at_once(void **state)
     (void)state;
     static const uint8_t odd_length[] = {0, 1, 0, 7};
     static const uint8_t no_cookie[] = {0, 1, 0, 8, 0x21, 0x12, 0xa4, 0x43};
-    static const uint8_t reserved_number[] = {0x50, 0, 0, 4};
+    static const uint8_t reserved_number[] = {0x80, 0, 0, 4};
     static const uint8_t other[] = {22, 3, 1, 0};
     assert_int_equal(stun_frame_length(odd_length, sizeof odd_length), ERR_MALFORMED);
     assert_int_equal(stun_frame_length(no_cookie, sizeof no_cookie), ERR_MALFORMED);
