@@ -292,6 +292,8 @@ int ledger_half_open_begin(struct ledger *ledger, const struct address *client, 
 
 void ledger_half_open_end(struct ledger *ledger, struct ledger_source **source)
 {
+    if (!*source)
+        return;
     count_down(&ledger->half_open);
     source_end(ledger, SOURCE_HALF_OPEN, source);
 }
