@@ -294,8 +294,6 @@ void ledger_half_open_end(struct ledger *ledger, struct ledger_source **source)
 {
     if (!*source)
         return;
-    if (!*source)
-        return;
     count_down(&ledger->half_open);
     source_end(ledger, SOURCE_HALF_OPEN, source);
 }

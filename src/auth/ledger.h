@@ -42,7 +42,6 @@ void ledger_allocation_end(struct ledger *ledger, struct ledger_user **user, str
 /* One more connection that has proved nothing yet. Returns 0 or ERR_FULL / ERR_MEMORY -> close at once. */
 int ledger_half_open_begin(struct ledger *ledger, const struct address *client, struct ledger_source **source_out);
 /* Gives it back and sets |*source| to NULL; one that is NULL already is left alone. */
-/* Accepts NULL inside: a connection that has proved itself ends this more than once. */
 void ledger_half_open_end(struct ledger *ledger, struct ledger_source **source);
 
 /* Leases up to |bytes| of payload for |user|, from the user's bucket and that of all. Returns the bytes granted: 0
