@@ -17,7 +17,7 @@ help:
 build:
 	@$(INSTALL) build
 	@[ -f $(BUILD)/build.ninja ] || meson setup $(BUILD) >/dev/null
-	@ninja -C $(BUILD)
+	@ninja -C $(BUILD) posternd postern
 
 .PHONY: run
 run: build
