@@ -14,6 +14,8 @@
 
 /* A packet that is not back by then is given up, in the closed loop: another one takes its place. */
 #define LOST_AFTER_NS NS_PER_S
+/* In a row, until it is the server that is wrong. */
+#define MISMATCHES_MAX 10
 
 static void fail(struct load_client *client, const char *reason)
 {
@@ -167,9 +169,22 @@ static void timer_expired(struct timer *timer, struct now now)
 
 /* What the session tells. */
 
+/* The kernel gave us a port again whose former allocation the server still remembers: another flow has another port. */
+static bool try_another_port(struct load_client *client, int error_code)
+{
+    if (error_code != STUN_ALLOCATION_MISMATCH || client->mismatches == MISMATCHES_MAX)
+        return false;
+    client->mismatches++;
+    loop_defer(client->generator->worker->loop, &client->reopening);
+    return true;
+}
+
 static void session_failed(struct load_client *client, const struct turn_client_event *event)
 {
+    char other[64];
     const char *reason = "the server does not answer";
+    if (try_another_port(client, event->error_code))
+        return;
     switch (event->error_code) {
     case 0:
         break;
@@ -186,7 +201,9 @@ static void session_failed(struct load_client *client, const struct turn_client_
         reason = "the server sends clients elsewhere (300)";
         break;
     default:
-        reason = event->error_code > 0 ? stun_error_reason(event->error_code) : error_text(event->error_code);
+        snprintf(other, sizeof other, "the server refuses an allocation (%d %s)", event->error_code,
+                 stun_error_reason(event->error_code));
+        reason = event->error_code > 0 ? other : error_text(event->error_code);
         break;
     }
     fail(client, reason);
@@ -212,6 +229,7 @@ static void allocated(struct load_client *client)
 {
     struct load_generator *generator = client->generator;
     struct now now = net_now();
+    client->mismatches = 0;
     switch (generator->plan->kind) {
     case LOAD_RELAY:
         if (turn_client_session_bind(client->session, &generator->peer, now) != 0)

@@ -26,7 +26,8 @@ struct load_client {
     struct timer timer;         /* the session's deadline */
     struct loop_task reopening; /* the flow cannot be closed from inside its own callbacks */
     uint32_t number;
-    bool ready; /* allocation and, where packets are to flow, channel */
+    bool ready;          /* allocation and, where packets are to flow, channel */
+    unsigned mismatches; /* 437 in a row */
     uint64_t opened_ns;
     unsigned outstanding; /* busy slots */
     struct load_slot *slots;

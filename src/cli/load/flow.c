@@ -5,6 +5,7 @@
 #include <netinet/in.h>
 #include <netinet/tcp.h>
 #include <netinet/udp.h>
+#include <stdio.h>
 #include <string.h>
 #include <unistd.h>
 
@@ -52,6 +53,14 @@ static void fail(struct load_flow *flow, const char *reason)
     if (!flow->broken)
         flow->settings->failed(flow, reason);
     flow->broken = true;
+}
+
+static void fail_tls(struct load_flow *flow, const struct tls_error *error)
+{
+    char reason[sizeof error->text + 64];
+    snprintf(reason, sizeof reason, "TLS: %s%s", error->text,
+             flow->open ? "" : " (--ca FILE or --insecure would change what is trusted)");
+    fail(flow, reason);
 }
 
 /* Streams, sending. */
@@ -239,8 +248,10 @@ static void tls_receive(struct load_flow *flow, size_t length)
         flow->settings->received(flow, scratch->plaintext, (size_t)plain);
     if (output.length > 0)
         stream_write(flow, output.bytes, output.length);
-    if (plain < 0)
-        fail(flow, plain == ERR_CLOSED ? "the server closed the connection" : error.text);
+    if (plain == ERR_CLOSED)
+        fail(flow, "the server closed the connection");
+    else if (plain < 0)
+        fail_tls(flow, &error);
     else if (!flow->open && tls_session_established(flow->tls)) {
         flow->open = true;
         flow->settings->opened(flow);
@@ -283,7 +294,7 @@ static void connected(struct load_flow *flow)
     struct tls_output output = {.bytes = flight, .size = sizeof flight};
     struct tls_error reason;
     if (tls_session_read(flow->tls, flow->settings->scratch->plaintext, READ_SIZE, &output, &reason) < 0)
-        fail(flow, reason.text);
+        fail_tls(flow, &reason);
     else
         stream_write(flow, output.bytes, output.length);
 }

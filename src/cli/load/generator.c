@@ -285,15 +285,20 @@ int load_generator_start(struct load_generator *generator)
     return 0;
 }
 
+void load_generator_stop(struct load_generator *generator)
+{
+    if (generator->running)
+        worker_stop(generator->worker);
+    generator->running = false;
+}
+
 void load_generator_destroy(struct load_generator **slot)
 {
     struct load_generator *generator = *slot;
     *slot = NULL;
     if (!generator)
         return;
-    if (generator->running)
-        worker_stop(generator->worker);
-    generator->running = false;
+    load_generator_stop(generator);
     for (unsigned i = 0; generator->clients && i < generator->client_count; i++)
         load_client_fini(&generator->clients[i]);
     if (generator->pacer.fd >= 0)

@@ -55,6 +55,8 @@ int load_generator_create(const struct load_plan *plan, struct load_control *con
 void load_generator_destroy(struct load_generator **generator);
 /* Starts the thread; its clients open. */
 int load_generator_start(struct load_generator *generator);
+/* Ends the thread; what it counted stands still. Harmless where none runs. */
+void load_generator_stop(struct load_generator *generator);
 /* Any thread; each phase once. */
 void load_generator_enter(struct load_generator *generator, enum load_phase phase);
 

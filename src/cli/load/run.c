@@ -139,6 +139,7 @@ static void run_loaded(struct load_run *run)
     load_control_sleep(&run->control, DRAINING_NS);
 }
 
+/* Once the threads stand still. */
 static void results_collect(struct load_run *run)
 {
     for (unsigned i = 0; i < run->plan->threads; i++) {
@@ -151,6 +152,10 @@ static void results_collect(struct load_run *run)
         run->result->unsent += part->unsent;
         run->result->allocations += part->allocations;
     }
+    char peer[ADDRESS_TEXT_MAX];
+    if (run->result->sent > 0 && run->result->answered == 0)
+        load_control_fail(&run->control, "not one packet came back from the peer %s",
+                          address_format(&run->generators[0]->peer, peer));
 }
 
 static void *signals_await(void *argument)
@@ -185,6 +190,11 @@ static void finish(struct load_run *run)
     enter(run, LOAD_CLOSING);
     load_control_wait_closed(&run->control, started, CLOSING_TIMEOUT_NS);
     for (unsigned i = 0; i < run->plan->threads; i++)
+        if (run->generators[i])
+            load_generator_stop(run->generators[i]);
+    if (run->control.failure[0] == '\0')
+        results_collect(run);
+    for (unsigned i = 0; i < run->plan->threads; i++)
         load_generator_destroy(&run->generators[i]);
 }
 
@@ -207,12 +217,10 @@ int load_run(const struct load_plan *plan, struct load_result *result)
         else
             run_loaded(run);
     }
-    int status = run->control.failure[0] == '\0' ? 0 : -1;
-    if (status == 0)
-        results_collect(run);
-    else
-        fprintf(stderr, "postern load: %s\n", run->control.failure);
     finish(run);
+    if (run->control.failure[0] != '\0')
+        fprintf(stderr, "postern load: %s\n", run->control.failure);
+    int status = run->control.failure[0] == '\0' ? 0 : -1;
     if (signals_taken) {
         pthread_cancel(signals);
         pthread_join(signals, NULL);
