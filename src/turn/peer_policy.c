@@ -47,6 +47,7 @@ static const struct {
     {"::ffff:0:0/96", 12},   /* IPv4-mapped, RFC 4291 §2.5.5.2 */
     {"::ffff:0:0:0/96", 12}, /* IPv4-translated, RFC 2765 §2.1 */
     {"64:ff9b::/96", 12},    /* NAT64, RFC 6052 §2.1 */
+    {"64:ff9b:1::/48", 12},  /* local NAT64, RFC 8215, with the /96 that most choose in it */
     {"2002::/16", 2},        /* 6to4, RFC 3056 §2 */
     {"::/96", 12},           /* IPv4-compatible, RFC 4291 §2.5.5.1 */
 };
