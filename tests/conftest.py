@@ -31,20 +31,32 @@ def certificate(tmp_path_factory):
     return make_certificate(directory, "turn.example.org", "IP:127.0.0.1", "IP:::1")
 
 
+class Fleet:
+    """fleet(**changes): the server with these settings, started once and kept for all tests."""
+
+    def __init__(self, make):
+        self.make = make
+        self.servers = {}
+
+    def __call__(self, **changes):
+        name = json.dumps(changes, sort_keys=True)
+        if name not in self.servers:
+            self.servers[name] = self.make(**changes).start()
+        return self.servers[name]
+
+    def forget(self, server):
+        server.kill()
+        self.servers = {name: one for name, one in self.servers.items() if one is not server}
+
+
 @pytest.fixture(scope="session")
 def fleet(posternd, workers, certificate, tmp_path_factory):
-    """fleet(**changes): the server with these settings, started once and kept for all tests."""
-    servers = {}
+    def make(**changes):
+        return Posternd(tmp_path_factory.mktemp("shared"), certificate, workers, **changes)
 
-    def find(**changes):
-        name = json.dumps(changes, sort_keys=True)
-        if name not in servers:
-            directory = tmp_path_factory.mktemp("shared")
-            servers[name] = Posternd(directory, certificate, workers, **changes).start()
-        return servers[name]
-
-    yield find
-    stop_all(servers.values())
+    fleet = Fleet(make)
+    yield fleet
+    stop_all(fleet.servers.values())
 
 
 def stop_all(servers):
@@ -67,7 +79,11 @@ def shared(fleet):
 
     yield find
     for server in used:
-        server.check()
+        try:
+            server.check()
+        except AssertionError:
+            fleet.forget(server)  # the next test gets a fresh one
+            raise
 
 
 @pytest.fixture

@@ -139,6 +139,7 @@ class Posternd:
                 stdin=subprocess.DEVNULL,
                 stdout=output,
                 stderr=subprocess.STDOUT,
+                env={"ASAN_OPTIONS": "handle_abort=1", **os.environ},
             )
         deadline = time.monotonic() + START_S
         while not self._serves():
