@@ -1,16 +1,32 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "daemon/shared.h"
 
+#include <errno.h>
+#include <string.h>
+#include <unistd.h>
+
 #include "base/error.h"
 #include "base/memory.h"
 #include "daemon/service.h"
 #include "net/host.h"
+#include "net/socket.h"
 #include "relay/relay.h"
 
 static int fail_memory(struct shared *shared, struct settings_error *error)
 {
     settings_fail(shared->settings, 0, error, "out of memory while starting");
     return ERR_MEMORY;
+}
+
+/* The line of the pair that |cause| speaks of. */
+static unsigned line_of_certificate(const struct settings *settings, const struct tls_error *cause)
+{
+    for (size_t i = 0; i < settings->tls.count; i++) {
+        const struct settings_certificate *pair = &settings->tls.items[i];
+        if (strstr(cause->text, pair->certificate_file) || strstr(cause->text, pair->key_file))
+            return pair->line;
+    }
+    return settings_line(settings, "tls");
 }
 
 static int tls_init(struct shared *shared, struct settings_error *error)
@@ -27,7 +43,7 @@ static int tls_init(struct shared *shared, struct settings_error *error)
     int result = tls_context_create_server(pairs, settings->tls.count, &shared->tls, &cause);
     memory_free(pairs);
     if (result != 0)
-        return settings_fail(settings, settings_line(settings, "tls"), error, "tls: %s", cause.text);
+        return settings_fail(settings, line_of_certificate(settings, &cause), error, "tls: %s", cause.text);
     return 0;
 }
 
@@ -82,6 +98,22 @@ size_t service_relay_addresses(const struct settings *settings, struct settings_
     return count;
 }
 
+/* Finds out by binding, not by asking for the host's addresses: what may be bound is what counts. */
+static int relay_address_check(const struct settings *settings, const struct settings_relay_address *address,
+                               struct settings_error *error)
+{
+    char text[ADDRESS_TEXT_MAX];
+    int fd = net_udp_relay(&address->private_address);
+    if (fd >= 0) {
+        close(fd);
+        return 0;
+    }
+    return settings_fail(settings, address->line, error,
+                         "relay.addresses: %s cannot be bound: %s; name an address of this host, or PUBLIC=PRIVATE "
+                         "behind a 1:1 NAT",
+                         address_format(&address->private_address, text), strerror(errno));
+}
+
 static int ports_init(struct shared *shared, struct settings_error *error)
 {
     const struct settings *settings = shared->settings;
@@ -94,6 +126,8 @@ static int ports_init(struct shared *shared, struct settings_error *error)
         return fail_memory(shared, error);
     for (size_t i = 0; i < count; i++) {
         const struct settings_relay_address *address = &addresses[i];
+        if (relay_address_check(settings, address, error) != 0)
+            return ERR_MALFORMED;
         if (relay_ports_add_address(shared->ports, &address->public_address, &address->private_address) != 0 ||
             peer_policy_relay(shared->policy, &address->public_address, &address->private_address, settings->hairpin) !=
                 0)
