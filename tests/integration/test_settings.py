@@ -146,7 +146,7 @@ def test_key_of_another_certificate_is_named(check, settings, tmp_path):
     )
     settings["tls"]["key"] = str(tmp_path / "other.key")
     content = yaml.safe_dump(settings, sort_keys=False)
-    assert_one_line(check(content), "other.key", line=line_of(content, "tls:") + 1)
+    assert_one_line(check(content), "other.key", line=line_of(content, "certificate:"))
 
 
 @pytest.mark.parametrize("scheme", ["udp", "tcp", "tls"])
