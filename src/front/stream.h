@@ -21,7 +21,7 @@ enum stream_stage {
 
 /* Whole packets that are written at once: what a socket that always took everything is given grows to the first, what a
  * full one gets is the second, so that little of what cannot leave is beyond recall. */
-#define STREAM_ALLOWANCE_MAX     STAGING_SIZE
+#define STREAM_ALLOWANCE_MAX     65536
 #define STREAM_ALLOWANCE_INITIAL 16384
 #define STREAM_ALLOWANCE_MIN     3000
 

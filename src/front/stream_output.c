@@ -10,6 +10,11 @@
 
 #define RECORD_PLAINTEXT 16384
 
+/* Up to so many bytes each message gets a TLS record of its own, still in one write: there are clients that take a
+ * record for a message (coturn's turnutils_uclient), and a client can use each as soon as its segment arrives. A larger
+ * batch shares records: half a microsecond for each message would add up. */
+#define SEPARATE_RECORDS_MAX 4096
+
 static void note_blocked(struct stream *stream, struct now now)
 {
     stream->blocked_deadline_ns =
@@ -45,6 +50,16 @@ void stream_write_raw(struct stream *stream, const uint8_t *bytes, size_t length
     stream_watch(stream);
 }
 
+/* Encrypts |length| bytes, in as few records as that takes, behind what |output| has already. */
+static void encrypt(struct stream *stream, const uint8_t *bytes, size_t length, struct tls_output *output)
+{
+    for (size_t at = 0; at < length && !stream->doomed; at += RECORD_PLAINTEXT) {
+        size_t part = length - at < RECORD_PLAINTEXT ? length - at : RECORD_PLAINTEXT;
+        if (tls_session_write(stream->tls, bytes + at, part, output) != 0)
+            stream_doom(stream, FRONT_LOG_INFO, "closed: encryption failed");
+    }
+}
+
 void stream_write(struct stream *stream, const uint8_t *bytes, size_t length, struct now now)
 {
     if (!stream->tls) {
@@ -52,20 +67,30 @@ void stream_write(struct stream *stream, const uint8_t *bytes, size_t length, st
         return;
     }
     struct tls_output output = {.bytes = stream->front->output, .size = sizeof stream->front->output};
-    for (size_t at = 0; at < length; at += RECORD_PLAINTEXT) {
-        size_t part = length - at < RECORD_PLAINTEXT ? length - at : RECORD_PLAINTEXT;
-        if (tls_session_write(stream->tls, bytes + at, part, &output) != 0) {
-            stream_doom(stream, FRONT_LOG_INFO, "closed: encryption failed");
-            return;
-        }
-    }
+    encrypt(stream, bytes, length, &output);
     stream_write_raw(stream, output.bytes, output.length, now);
 }
 
-/* Writes a batch of whole packets; a socket that does not take all of it is given little from then on. */
-static void write_batch(struct stream *stream, const uint8_t *bytes, size_t length, struct now now)
+static size_t packet_start(const struct staging *staging, unsigned index)
 {
-    stream_write(stream, bytes, length, now);
+    return index > 0 ? staging->packets[index - 1].end : 0;
+}
+
+/* Writes the staged packets from |first| to before |last| at once. A socket that does not take all of it is given
+ * little from then on. */
+static void write_batch(struct stream *stream, unsigned first, unsigned last, struct now now)
+{
+    const struct staging *staging = &stream->front->staging;
+    size_t start = packet_start(staging, first), length = packet_start(staging, last) - start;
+    if (!stream->tls || length > SEPARATE_RECORDS_MAX) {
+        stream_write(stream, staging->bytes + start, length, now);
+    } else {
+        struct tls_output output = {.bytes = stream->front->output, .size = sizeof stream->front->output};
+        for (unsigned i = first; i < last; i++)
+            encrypt(stream, staging->bytes + packet_start(staging, i),
+                    staging->packets[i].end - packet_start(staging, i), &output);
+        stream_write_raw(stream, output.bytes, output.length, now);
+    }
     if (stream->unsent)
         stream->allowance = STREAM_ALLOWANCE_MIN;
 }
@@ -78,15 +103,15 @@ static void queue_packet(struct stream *stream, const struct turn_packet *packet
 }
 
 /* The staged packets from |index| on wait in the queue. */
-static void staging_to_queue(struct stream *stream, unsigned index, size_t at, struct now now)
+static void staging_to_queue(struct stream *stream, unsigned index, struct now now)
 {
     const struct staging *staging = &stream->front->staging;
     for (; index < staging->count && !stream->doomed; index++) {
-        struct turn_packet packet = {.head = staging->bytes + at,
-                                     .head_length = staging->packets[index].end - at,
+        size_t start = packet_start(staging, index);
+        struct turn_packet packet = {.head = staging->bytes + start,
+                                     .head_length = staging->packets[index].end - start,
                                      .class = (enum turn_class)staging->packets[index].class};
         queue_packet(stream, &packet, now);
-        at = staging->packets[index].end;
     }
 }
 
@@ -99,22 +124,31 @@ void staging_flush(struct front *front, struct now now)
     if (!stream || stream->doomed)
         return;
     unsigned index = 0;
-    for (size_t at = 0; index < staging->count && !stream_congested(stream) && !stream->doomed;) {
-        size_t end = staging->packets[index++].end;
-        while (index < staging->count && staging->packets[index].end - at <= stream->allowance)
-            end = staging->packets[index++].end;
-        write_batch(stream, staging->bytes + at, end - at, now);
-        if (!stream->unsent && end - at >= stream->allowance / 2 && stream->allowance < STREAM_ALLOWANCE_MAX)
+    while (index < staging->count && !stream_congested(stream) && !stream->doomed) {
+        unsigned first = index++;
+        size_t start = packet_start(staging, first);
+        while (index < staging->count && staging->packets[index].end - start <= stream->allowance)
+            index++;
+        write_batch(stream, first, index, now);
+        if (!stream->unsent && packet_start(staging, index) - start >= stream->allowance / 2 &&
+            stream->allowance < STREAM_ALLOWANCE_MAX)
             stream->allowance *= 2;
-        at = end;
     }
-    staging_to_queue(stream, index, index > 0 ? staging->packets[index - 1].end : 0, now);
+    staging_to_queue(stream, index, now);
     stream_watch(stream);
 }
 
 void staging_run(struct loop_task *task, struct now now)
 {
     staging_flush(container_of(task, struct front, staging.flush), now);
+}
+
+/* The next |length| bytes of the staging memory have become a packet. */
+static void staging_add(struct staging *staging, size_t length, enum turn_class class)
+{
+    staging->length += length;
+    staging->packets[staging->count].end = (uint32_t)staging->length;
+    staging->packets[staging->count++].class = (uint8_t) class;
 }
 
 void stream_link_send(struct front_link *link, const struct turn_flow *flow, const struct turn_packet *packet)
@@ -141,9 +175,7 @@ void stream_link_send(struct front_link *link, const struct turn_flow *flow, con
         loop_defer(front->worker->loop, &staging->flush);
     }
     turn_packet_copy(packet, staging->bytes + staging->length);
-    staging->length += length;
-    staging->packets[staging->count].end = (uint32_t)staging->length;
-    staging->packets[staging->count++].class = (uint8_t)packet->class;
+    staging_add(staging, length, packet->class);
 }
 
 /* Writes what is held. */
@@ -184,17 +216,29 @@ static void output_drained(struct stream *stream, struct now now)
         stream->bridge.other->resume(stream->bridge.other);
 }
 
-void stream_writable(struct stream *stream, struct now now)
+/* Stages what may go next of the queue. */
+static void queue_to_staging(struct stream *stream, struct now now)
 {
     struct front *front = stream->front;
-    if (stream->unsent)
+    struct staging *staging = &front->staging;
+    staging->length = staging->count = 0;
+    while (staging->length < stream->allowance && staging->count < STAGED_MAX) {
+        size_t length = stream_queue_take(&stream->queue, &front->blocks, staging->bytes + staging->length, 1,
+                                          STAGING_SIZE - staging->length, now.monotonic_ns);
+        if (length == 0)
+            break;
+        staging_add(staging, length, TURN_CLASS_LIVE);
+    }
+}
+
+void stream_writable(struct stream *stream, struct now now)
+{
+    staging_flush(stream->front, now); /* its memory is needed */
+    if (stream->unsent && !stream->doomed)
         unsent_write(stream, now);
-    front_flush_datagrams(front); /* |input| serves as scratch memory */
     while (!stream->doomed && !stream->unsent && !stream_queue_empty(&stream->queue)) {
-        size_t wanted = stream->allowance < RECORD_PLAINTEXT ? stream->allowance : RECORD_PLAINTEXT;
-        size_t length =
-            stream_queue_take(&stream->queue, &front->blocks, front->input, wanted, STAGING_SIZE, now.monotonic_ns);
-        write_batch(stream, front->input, length, now);
+        queue_to_staging(stream, now);
+        write_batch(stream, 0, stream->front->staging.count, now);
     }
     if (!stream->doomed && !stream_congested(stream))
         output_drained(stream, now);
