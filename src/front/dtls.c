@@ -154,15 +154,13 @@ static void link_allocation(struct front_link *link, struct turn_allocation *all
     rearm(client, now);
 }
 
+/* Takes over |session| and |half_open|, also where it fails. */
 static int begin(struct front *front, struct front_udp *udp, const struct turn_flow *flow, struct tls_session *session,
-                 uint64_t key, struct now now)
+                 struct ledger_source *half_open, uint64_t key, struct now now)
 {
-    struct ledger_source *half_open = NULL;
-    int result = ledger_half_open_begin(front->settings->ledger, &flow->client, &half_open);
-    struct dtls_client *client = result == 0 ? memory_zeroed(1, sizeof *client) : NULL;
+    struct dtls_client *client = memory_zeroed(1, sizeof *client);
     if (!client) {
-        front_log(front, FRONT_LOG_INFO, "dtls", &flow->client,
-                  result == 0 ? error_text(ERR_MEMORY) : "refused: too many sessions without an allocation");
+        front_log(front, FRONT_LOG_INFO, "dtls", &flow->client, error_text(ERR_MEMORY));
         ledger_half_open_end(front->settings->ledger, &half_open);
         tls_session_destroy(&session);
         return ERR_MEMORY;
@@ -181,6 +179,32 @@ static int begin(struct front *front, struct front_udp *udp, const struct turn_f
     hash_insert(&front->dtls_clients, &client->entry, key);
     rearm(client, now);
     return 0;
+}
+
+/* A datagram that no session expects. A good cookie makes one, and the server's costly half of the hand-shake follows
+ * at once: so the place among the half-open ones is taken first. */
+static int stranger_receive(struct front *front, struct front_udp *listener, const struct turn_flow *flow, uint64_t key,
+                            struct dtls_client *predecessor, const uint8_t *datagram, size_t length, struct now now)
+{
+    if (!turn_server_answers_stranger(front->server, &flow->client, now))
+        return 0;
+    struct ledger *ledger = front->settings->ledger;
+    struct ledger_source *half_open = NULL;
+    if (ledger_half_open_begin(ledger, &flow->client, &half_open) != 0) {
+        front_log(front, FRONT_LOG_INFO, "dtls", &flow->client, "refused: too many sessions without an allocation");
+        return 0;
+    }
+    struct way_out way = {listener, flow};
+    struct tls_session *session;
+    int result =
+        dtls_listener_receive(front->dtls_listener, &flow->client, datagram, length, send_record, &way, &session);
+    if (result != 0 || !session) {
+        ledger_half_open_end(ledger, &half_open);
+        return result;
+    }
+    if (predecessor)
+        destroy(predecessor, now);
+    return begin(front, listener, flow, session, half_open, key, now);
 }
 
 /* A client that lost its state begins anew from the same address: a ClientHello of epoch 0 where a session exists. Only
@@ -241,15 +265,7 @@ int front_dtls_receive(struct front *front, struct front_udp *listener, const st
         receive(client, datagram, length, now);
         return 0;
     }
-    struct way_out way = {listener, flow};
-    struct tls_session *session;
-    int result =
-        dtls_listener_receive(front->dtls_listener, &flow->client, datagram, length, send_record, &way, &session);
-    if (result != 0 || !session)
-        return result;
-    if (client)
-        destroy(client, now);
-    return begin(front, listener, flow, session, key, now);
+    return stranger_receive(front, listener, flow, key, client, datagram, length, now);
 }
 
 int dtls_clients_init(struct front *front)

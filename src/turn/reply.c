@@ -59,20 +59,23 @@ static bool is_service_port(uint16_t port)
     return false;
 }
 
+bool turn_server_answers_stranger(struct turn_server *server, const struct address *client, struct now now)
+{
+    struct address canonical = peer_policy_canonical(server->settings->policy, client);
+    if (!is_service_port(client->port) && !peer_policy_is_listener(server->settings->policy, &canonical) &&
+        ledger_answer_allowed(server->settings->ledger, client, now))
+        return true;
+    counter_add(&server->counters.dropped_answer_limit, 1);
+    return false;
+}
+
 bool turn_reply_allowed(const struct turn_request *request)
 {
     /* An allocation's address has been proved by a nonce that came back, a connection's by its hand-shake. */
     if (request->allocation || request->reply_to.integrity != STUN_INTEGRITY_NONE ||
         request->flow->transport != TURN_UDP)
         return true;
-    struct turn_server *server = request->server;
-    const struct address *client = &request->flow->client;
-    struct address canonical = peer_policy_canonical(server->settings->policy, client);
-    if (!is_service_port(client->port) && !peer_policy_is_listener(server->settings->policy, &canonical) &&
-        ledger_answer_allowed(server->settings->ledger, client, request->now))
-        return true;
-    counter_add(&server->counters.dropped_answer_limit, 1);
-    return false;
+    return turn_server_answers_stranger(request->server, &request->flow->client, request->now);
 }
 
 static void add_challenge(const struct turn_request *request, struct stun_builder *builder)

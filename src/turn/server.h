@@ -165,6 +165,10 @@ void turn_server_destroy(struct turn_server **server);
  * the peer. */
 int turn_server_receive(struct turn_server *server, const struct turn_flow *flow, const uint8_t *bytes, size_t length,
                         struct now now);
+/* Whether a datagram may go to |client|, whose address nothing has proved yet: not to a known UDP service, not to a
+ * listener of ours, and only so many per second and network. The core asks for its own answers; the host asks for those
+ * of DTLS. */
+bool turn_server_answers_stranger(struct turn_server *server, const struct address *client, struct now now);
 /* One datagram from |peer| on |relay|. */
 void turn_server_receive_peer(struct turn_server *server, struct turn_relay *relay, const struct address *peer,
                               const uint8_t *payload, size_t length, struct now now);
