@@ -9,8 +9,10 @@ LOCAL, PROXY = 0x20, 0x21
 TCP_OVER_IPV4, TCP_OVER_IPV6, UNSPECIFIED = 0x11, 0x21, 0x00
 
 
-def version_1(source, destination=("127.0.0.1", 443)):
-    family = "TCP6" if ":" in source[0] else "TCP4"
+def version_1(source):
+    family, destination = "TCP4", ("127.0.0.1", 443)
+    if ":" in source[0]:
+        family, destination = "TCP6", ("::1", 443)
     return (
         f"PROXY {family} {source[0]} {destination[0]} {source[1]} {destination[1]}\r\n".encode()
     )

@@ -318,13 +318,6 @@ def test_half_open_connections_are_limited_in_all(start, connect, eventually):
         assert count_open(flows) == 6
 
 
-def test_finished_handshake_no_longer_counts_as_half_open(start, connect):
-    server = start(limits={"half-open-per-source": 3, "handshake-deadline": "30s"})
-    for _ in range(10):
-        client = connect(server, "tls")
-        assert client.binding().ok
-
-
 def test_authenticated_connections_are_no_half_open_ones(start, connect):
     server = start(limits={"half-open-per-source": 3, "handshake-deadline": "30s"})
     for way in ("tls", "tcp") * 5:
@@ -339,8 +332,9 @@ def test_half_open_dtls_of_a_source_is_limited(start):
         flows.append(flow)
         hello = dtls.Hello()
         flow.send(hello.encode())
-        flow.send(hello.encode(dtls.cookie_of(flow.receive(soon())), sequence=1))
         with contextlib.suppress(TimeoutError):
+            cookie = dtls.cookie_of(flow.receive(time.monotonic() + 0.2))
+            flow.send(hello.encode(cookie, sequence=1))
             served += dtls.kind_of(flow.receive(time.monotonic() + 0.2)) == dtls.SERVER_HELLO
     for flow in flows:
         flow.close()

@@ -21,6 +21,7 @@ pytestmark = pytest.mark.skipif(
 )
 
 SECRET = "north-of-nowhere"
+PASSWORD = "through the looking-glass"
 CLIENT_S = 60
 AT_ONCE = 15
 
@@ -40,7 +41,7 @@ class Run:
     options: tuple
     host: str = "127.0.0.1"
     peer: str = "127.0.0.1"
-    account: tuple = ("-u", ALICE.user, "-w", ALICE.password)
+    account: tuple = ()
 
 
 def planned():
@@ -51,12 +52,14 @@ def planned():
         runs[f"{way}-send"] = Run(way, ("-X", "-g", "-s"))
         runs[f"{way}-ipv6-peer"] = Run(way, ("-x",), peer="::1")
         runs[f"{way}-ipv6-server"] = Run(way, ("-X",), host="::1")
-        runs[f"{way}-time-limited"] = Run(way, ("-X",), account=("-u", "carol", "-W", SECRET))
+        runs[f"{way}-time-limited"] = Run(way, ("-X",), account=("-u", way, "-W", SECRET))
         runs[f"{way}-dual"] = Run(way, ("-Z",))
     for way in ("tcp", "tls"):
         runs[f"{way}-rfc6062"] = Run(way, ("-T",))
     for way in ("udp", "tcp"):
         runs[f"{way}-each-other"] = Run(way, ("-y", "-c", "-m", "2"))
+    for name, run in runs.items():
+        run.account = run.account or ("-u", name, "-w", PASSWORD)
     return runs
 
 
@@ -81,7 +84,12 @@ def echo():
 
 @pytest.fixture(scope="session")
 def turn_server(fleet):
-    return fleet(relay={"tcp": True}, credentials={"shared-secrets": [SECRET]})
+    """A user for each run: they all reserve ports, and a user may hold only so many."""
+    return fleet(
+        users={name: PASSWORD for name in PLANNED},
+        relay={"tcp": True, "ports": "43000-43499"},
+        credentials={"shared-secrets": [SECRET]},
+    )
 
 
 def uclient(server, echo, run, count=20):
@@ -134,7 +142,8 @@ def test_uclient_gets_all_its_bytes_back(runs, turn_server, name):
 @pytest.mark.slow
 @pytest.mark.parametrize("way", WAYS)
 def test_uclient_under_load_gets_all_its_bytes_back(turn_server, echo, way):
-    run = Run(way, ("-X", "-c", "-m", "50", "-l", "170"))
+    account = ("-u", ALICE.user, "-w", ALICE.password)
+    run = Run(way, ("-X", "-c", "-m", "50", "-l", "170"), account=account)
     assert_all_came_back(uclient(turn_server, echo, run, count=100), at_least=850_000)
     turn_server.check()
 
