@@ -37,8 +37,8 @@ static void allocation_ended(void *context, const struct turn_allocation *alloca
     char client[ADDRESS_TEXT_MAX], user[USERNAME_SHOWN];
     username_quote(view.username, user);
     log_event(LOG_ALLOCATION_ENDED,
-              "user=%s client=%s transport=%s reason=%s duration_s=%" PRIu64 " packets_in=%" PRIu64 " bytes_in=%" PRIu64
-              " packets_out=%" PRIu64 " bytes_out=%" PRIu64,
+              "user=%s client=%s transport=%s reason=\"%s\" duration_s=%" PRIu64 " packets_in=%" PRIu64
+              " bytes_in=%" PRIu64 " packets_out=%" PRIu64 " bytes_out=%" PRIu64,
               user, address_format(&view.flow->client, client), turn_transport_name(view.flow->transport),
               turn_end_name(end), (net_now().monotonic_ns - view.began_ns) / NS_PER_S, view.packets_in, view.bytes_in,
               view.packets_out, view.bytes_out);

@@ -243,7 +243,7 @@ const struct settings_row settings_rows[] = {
      AT(alternate_server),
      .fallback = "''",
      .example = "203.0.113.6:3478",
-     .help = "Where to send new clients when limits.allocations is reached"},
+     .help = "Where to send new clients when limits.allocations is reached or no relay port is free"},
     {.key = "alternate-domain",
      .type = SETTING_TEXT,
      AT(alternate_domain),
