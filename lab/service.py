@@ -21,7 +21,7 @@ class Service:
 
 
 def start(network, service):
-    """Returns once |service| listens. It ends with the network; its output goes to NAME.log."""
+    """Returns its process once |service| listens. It ends with the network; its output goes to NAME.log."""
     log = network.folder / f"{service.name}.log"
     argv = network.inside(service.host, [str(argument) for argument in service.argv])
     with open(log, "w") as output:
@@ -33,6 +33,7 @@ def start(network, service):
         if time.monotonic() > deadline:
             raise ServiceError(f"{service.name} does not listen on {', '.join(service.ports)}:\n{tail(log)}")
         time.sleep(0.05)
+    return process
 
 
 def listens(network, service):

@@ -34,6 +34,8 @@ relay:
   allow-peers: {peers}
 users:
   {user}: {password}
+limits:
+  allocations-per-user: 100  # all calls in the lab are of one user; browsers that vanish leave some behind
 state-directory: {folder}/state
 """
 

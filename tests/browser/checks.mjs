@@ -36,24 +36,24 @@ function checkNothingLost(name, receiver, sender) {
 
 // An end that is behind the firewall got out only through the server, by a way that the profile
 // leaves open.
-function checkRelayed(name, { last }, lab) {
+function checkRelayed(name, { settled }, lab) {
   const problems = [];
-  if (last.candidateType !== 'relay') {
-    problems.push(`${name}: sends from a candidate of type ${last.candidateType}`);
+  if (settled.candidateType !== 'relay') {
+    problems.push(`${name}: sends from a candidate of type ${settled.candidateType}`);
   }
-  if (!lab.ways.includes(last.relayProtocol)) {
-    problems.push(`${name}: carried by ${last.relayProtocol}, expected ${lab.ways.join(' or ')}`);
+  if (!lab.ways.includes(settled.relayProtocol)) {
+    problems.push(`${name}: carried by ${settled.relayProtocol}, expected ${lab.ways.join(' or ')}`);
   }
-  if (last.url && !lab.urls.includes(last.url)) {
-    problems.push(`${name}: went through ${last.url}, which nobody told it`);
+  if (settled.url && !lab.urls.includes(settled.url)) {
+    problems.push(`${name}: went through ${settled.url}, which nobody told it`);
   }
   return problems;
 }
 
-function checkSeesServer(name, { last }, lab) {
-  return lab.serverAddresses.includes(last.remoteAddress)
+function checkSeesServer(name, { settled }, lab) {
+  return lab.serverAddresses.includes(settled.remoteAddress)
     ? []
-    : [`${name}: sees ${last.remoteAddress}, not a relay address of the server`];
+    : [`${name}: sees ${settled.remoteAddress}, not a relay address of the server`];
 }
 
 function checkData({ messages, bytes, mismatches }) {
