@@ -91,7 +91,7 @@ static void host_client_send(void *context, const struct turn_flow *flow, const 
     *sent = (struct sent_to_client){.flow = *flow, .class = packet->class};
     struct writer writer = writer_over(sent->bytes, sizeof sent->bytes);
     writer_bytes(&writer, packet->head, packet->head_length);
-    writer_bytes(&writer, packet->payload, packet->payload_length);
+    writer_bytes(&writer, packet->payload, packet->payload_length); /* nothing of what is too long to be kept */
     writer_zeros(&writer, packet->padding);
     sent->length = packet->head_length + packet->payload_length + packet->padding;
 }

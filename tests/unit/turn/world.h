@@ -40,7 +40,7 @@ struct sent_to_client {
     struct turn_flow flow;
     enum turn_class class;
     size_t length;
-    uint8_t bytes[2048];
+    uint8_t bytes[2048]; /* as far as they go */
 };
 
 struct sent_to_peer {
