@@ -176,6 +176,9 @@ static const struct relay_address *relay_of(const struct peer_policy *policy, co
 
 static bool is_local(const struct peer_policy *policy, const struct address *address)
 {
+    /* All of 127.0.0.0/8 leads here, whichever of it an interface names. */
+    if (address->family == ADDRESS_IPV4 && address->ip[0] == 127)
+        return true;
     for (size_t i = 0; i < policy->locals.count; i++)
         if (address_same_ip(&policy->locals.addresses[i], address))
             return true;

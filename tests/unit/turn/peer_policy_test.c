@@ -220,6 +220,7 @@ static void wildcard_listener_stands_for_the_local_addresses(void **state)
     assert_verdict("9.9.9.9:443", PEER_FORBIDDEN);
     assert_verdict("8.8.8.8:443", PEER_FORBIDDEN);
     assert_verdict("10.0.0.8:443", PEER_FORBIDDEN);
+    assert_verdict("127.0.0.9:443", PEER_FORBIDDEN);
     assert_verdict("9.9.9.10:443", PEER_ALLOWED);
     assert_verdict("[2a00::9]:443", PEER_ALLOWED);
 }
