@@ -10,8 +10,6 @@
 #include <pthread.h>
 #include <string.h>
 
-#include "base/memory.h"
-
 /* OpenSSL 3 looks an algorithm up by name at a cost above that of hashing a short message, and a context costs several
  * allocations. So algorithms are fetched once in the process and each thread keeps its own contexts. */
 
@@ -26,6 +24,7 @@ static const char *const digest_names[DIGEST_COUNT] = {"MD5", "SHA1", "SHA256"};
 static const size_t digest_sizes[DIGEST_COUNT] = {MD5_SIZE, SHA1_SIZE, SHA256_SIZE};
 
 struct thread_contexts {
+    bool ready;
     EVP_MD_CTX *digest;
     EVP_MAC_CTX *hmac[DIGEST_COUNT]; /* none for MD5 */
 };
@@ -34,16 +33,15 @@ static pthread_once_t fetched = PTHREAD_ONCE_INIT;
 static EVP_MD *digests[DIGEST_COUNT];
 static EVP_MAC *hmac;
 static pthread_key_t contexts_key; /* only for the destructor at the thread's end */
-static _Thread_local struct thread_contexts *contexts_of_thread;
+static _Thread_local struct thread_contexts contexts_of_thread;
 
-static void contexts_free(void *memory)
+static void contexts_fini(void *of_thread)
 {
-    struct thread_contexts *contexts = memory;
+    struct thread_contexts *contexts = of_thread;
     EVP_MD_CTX_free(contexts->digest);
     for (size_t i = 0; i < DIGEST_COUNT; i++)
         EVP_MAC_CTX_free(contexts->hmac[i]);
-    memory_free(contexts);
-    contexts_of_thread = NULL;
+    memset(contexts, 0, sizeof *contexts);
 }
 
 static void fetch_algorithms(void)
@@ -54,7 +52,7 @@ static void fetch_algorithms(void)
     }
     hmac = EVP_MAC_fetch(NULL, "HMAC", NULL);
     assert(hmac);
-    int failure = pthread_key_create(&contexts_key, contexts_free);
+    int failure = pthread_key_create(&contexts_key, contexts_fini);
     assert(failure == 0);
 }
 
@@ -73,21 +71,20 @@ static EVP_MAC_CTX *hmac_context_create(enum digest_kind kind)
 
 static struct thread_contexts *contexts(void)
 {
-    if (contexts_of_thread)
-        return contexts_of_thread;
+    struct thread_contexts *mine = &contexts_of_thread;
+    if (mine->ready)
+        return mine;
 
     int failure = pthread_once(&fetched, fetch_algorithms);
     assert(failure == 0);
-    struct thread_contexts *created = memory_zeroed(1, sizeof *created);
-    assert(created);
-    created->digest = EVP_MD_CTX_new();
-    assert(created->digest);
-    created->hmac[DIGEST_SHA1] = hmac_context_create(DIGEST_SHA1);
-    created->hmac[DIGEST_SHA256] = hmac_context_create(DIGEST_SHA256);
-    failure = pthread_setspecific(contexts_key, created);
+    mine->digest = EVP_MD_CTX_new();
+    assert(mine->digest);
+    mine->hmac[DIGEST_SHA1] = hmac_context_create(DIGEST_SHA1);
+    mine->hmac[DIGEST_SHA256] = hmac_context_create(DIGEST_SHA256);
+    failure = pthread_setspecific(contexts_key, mine);
     assert(failure == 0);
-    contexts_of_thread = created;
-    return created;
+    mine->ready = true;
+    return mine;
 }
 
 static void digest(enum digest_kind kind, const struct span *spans, size_t count, uint8_t *out)
