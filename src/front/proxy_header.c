@@ -108,8 +108,7 @@ static int decode_v1(const uint8_t *bytes, size_t length, struct proxy_header *o
         return ERR_MALFORMED;
     struct address source, destination;
     if (!take_ip(&reader, family, &source) || !take_ip(&reader, family, &destination) ||
-        !take_port(&reader, ' ', &source.port) || !take_port(&reader, '\r', &destination.port) ||
-        reader_left(&reader) > 0)
+        !take_port(&reader, ' ', &source.port) || !take_port(&reader, '\r', &destination.port))
         return ERR_MALFORMED;
     out->source = unmapped(source);
     out->destination = unmapped(destination);

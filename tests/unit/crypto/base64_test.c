@@ -66,7 +66,7 @@ static void base64url_has_one_spelling_for_each_value(void **state)
     assert_int_equal(out[0], 0xff);
     assert_int_equal(out[1], 0xef);
     /* padding, the other alphabet, white space, a lone digit, bits left over */
-    static const char *const wrong[] = {"Zg==", "/+8", "Zm 9", "Zm9v\n", "Z", "Zm9vZ", "Zh", "Zm9"};
+    static const char *const wrong[] = {"Zg==", "/+8", "Zm 9", "Zm9v\n", "A", "Zm9vA", "Zh", "Zm9"};
     for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
         assert_int_equal(crypto_base64url_decode(wrong[i], strlen(wrong[i]), out, sizeof out), ERR_MALFORMED);
     assert_int_equal(crypto_base64url_decode("Zm8", 3, out, sizeof out), 2);

@@ -130,9 +130,19 @@ static void what_is_not_stun_is_refused(void **state)
         assert_int_equal(decode_alone(bytes, sizeof bytes), ERR_MALFORMED);
         bytes[i] ^= 0x10;
     }
+    assert_int_equal(decode_alone(bytes, sizeof bytes), 0);
     bytes[0] = 0x40;
     assert_int_equal(decode_alone(bytes, sizeof bytes), ERR_MALFORMED);
     bytes[0] = 0x80;
+    assert_int_equal(decode_alone(bytes, sizeof bytes), ERR_MALFORMED);
+}
+
+static void bytes_beyond_the_header_s_length_are_no_attribute(void **state)
+{
+    (void)state;
+    /* No attributes, says the header; an empty SOFTWARE follows all the same. */
+    static const uint8_t bytes[24] = {0, 1, 0, 0, 0x21, 0x12, 0xa4, 0x42, [20] = 0x80, 0x22};
+    assert_int_equal(decode_alone(bytes, STUN_HEADER_SIZE), 0);
     assert_int_equal(decode_alone(bytes, sizeof bytes), ERR_MALFORMED);
 }
 
@@ -454,6 +464,7 @@ int main(void)
         cmocka_unit_test(message_survives_there_and_back),
         cmocka_unit_test(truncated_or_extended_message_is_refused_at_every_length),
         cmocka_unit_test(what_is_not_stun_is_refused),
+        cmocka_unit_test(bytes_beyond_the_header_s_length_are_no_attribute),
         cmocka_unit_test(attribute_that_reaches_past_the_end_is_dropped_without_an_answer),
         cmocka_unit_test(attribute_of_impossible_length_allows_a_400),
         cmocka_unit_test(nothing_after_message_integrity_is_honoured),
