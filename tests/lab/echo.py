@@ -1,6 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
-"""Both ends of a probe through a firewall: `serve` echoes on some ports, `probe HOST...` prints
-which of them can be reached, a line such as "tcp 443 ip6" each."""
+"""Both ends of a probe through a firewall.
+
+    echo.py serve              echoes on some ports
+    echo.py probe IP4 IP6      prints which of them can be reached, a line such as "tcp 443 ip6" each
+    echo.py tunnel PROXY HOST  asks the proxy for a tunnel to each port, prints port and HTTP status
+"""
 
 import selectors
 import socket
@@ -10,6 +14,7 @@ import time
 FAMILIES = {"ip4": socket.AF_INET, "ip6": socket.AF_INET6}
 KINDS = {"tcp": socket.SOCK_STREAM, "udp": socket.SOCK_DGRAM}
 PORTS = (80, 443, 3478, 5000)
+PROXY_PORT = 3128
 PATIENCE_S = 1.5
 
 
@@ -69,8 +74,19 @@ def answers(trial):
         return False
 
 
+def tunnel(proxy, host):
+    for port in PORTS:
+        with socket.create_connection((proxy, PROXY_PORT), timeout=5) as connection:
+            connection.sendall(f"CONNECT {host}:{port} HTTP/1.1\r\nHost: {host}:{port}\r\n\r\n".encode())
+            status_line = connection.makefile("rb").readline()
+        print(port, status_line.split()[1].decode())
+
+
 if __name__ == "__main__":
-    if sys.argv[1] == "serve":
-        serve()
-    else:
-        probe({socket.AF_INET: sys.argv[2], socket.AF_INET6: sys.argv[3]})
+    match sys.argv[1:]:
+        case ["serve"]:
+            serve()
+        case ["probe", ip4, ip6]:
+            probe({socket.AF_INET: ip4, socket.AF_INET6: ip6})
+        case ["tunnel", proxy, host]:
+            tunnel(proxy, host)
