@@ -11,10 +11,10 @@
 
 struct relay {
     struct worker *worker;
-    struct turn_server *server; /* set by the owner right after turn_server_create() */
-    struct timer timer;         /* the server's deadline */
-    struct loop_task rearm;     /* each turn: the deadline may have moved */
-    struct turn_host host;      /* to be given to turn_server_create() */
+    struct turn_server *server;  /* set by the owner right after turn_server_create() */
+    struct timer timer;          /* the server's deadline */
+    struct loop_task rearm;      /* each turn: the deadline may have moved */
+    struct turn_host host;       /* to be given to turn_server_create() */
     struct buffers peer_buffers; /* RFC 6062: what peers have not taken yet */
 };
 

@@ -15,10 +15,10 @@ static void first_byte_tells_protocols_apart(void **state)
 {
     (void)state;
     for (unsigned first = 0; first <= 255; first++) {
-        enum first_bytes datagram = first <= 3                   ? FIRST_BYTES_STUN
-                                    : first >= 20 && first <= 63 ? FIRST_BYTES_DTLS
+        enum first_bytes datagram = first <= 3                    ? FIRST_BYTES_STUN
+                                    : first >= 20 && first <= 63  ? FIRST_BYTES_DTLS
                                     : first >= 64 && first <= 127 ? FIRST_BYTES_CHANNEL_DATA
-                                                                 : FIRST_BYTES_UNKNOWN;
+                                                                  : FIRST_BYTES_UNKNOWN;
         assert_int_equal(first_bytes_of_datagram((uint8_t)first), datagram);
     }
     assert_int_equal(first_bytes_of_stream(0), FIRST_BYTES_STUN);
