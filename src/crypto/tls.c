@@ -163,15 +163,28 @@ static int failure_of(struct tls_session *session, int returned)
     }
 }
 
+/* OpenSSL wants its error queue empty before each call; emptying it costs more than looking. */
+static void expect_no_errors(void)
+{
+    if (ERR_peek_error() != 0)
+        ERR_clear_error();
+}
+
+/* Asking OpenSSL in vain costs nearly as much as a record. */
+static bool nothing_to_read(const struct tls_session *session)
+{
+    return session->fed_length == 0 && SSL_is_init_finished(session->ssl) && !SSL_has_pending(session->ssl);
+}
+
 int tls_session_decrypt(struct tls_session *session, uint8_t *out, size_t size, bool one_record,
                         struct tls_error *error)
 {
     size_t total = 0;
     if (size > INT_MAX)
         size = INT_MAX;
-    while (session->failure == 0 && total < size) {
+    while (session->failure == 0 && total < size && !nothing_to_read(session)) {
         size_t got = 0;
-        ERR_clear_error();
+        expect_no_errors();
         int returned = SSL_read_ex(session->ssl, out + total, size - total, &got);
         if (returned != 1) {
             session->failure = failure_of(session, returned);
@@ -211,7 +224,7 @@ int tls_session_encrypt(struct tls_session *session, const uint8_t *bytes, size_
     if (!SSL_is_init_finished(session->ssl))
         return ERR_WOULD_BLOCK;
     size_t written;
-    ERR_clear_error();
+    expect_no_errors();
     if (SSL_write_ex(session->ssl, bytes, length, &written) == 1)
         return 0;
     session->failure = session->output_overflowed ? ERR_FULL : ERR_CRYPTO;
