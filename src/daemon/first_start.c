@@ -291,7 +291,7 @@ int first_start_settings(uint16_t port, struct settings **out, struct settings_e
         fail(error, "out of memory");
         return ERR_MEMORY;
     }
-    status = settings_parse("built-in settings", yaml, length, out, error);
+    status = settings_parse("", yaml, length, out, error);
     crypto_erase(yaml, length);
     free(yaml); /* open_memstream() allocated it, not base/memory.h */
     crypto_erase(&state, sizeof state);

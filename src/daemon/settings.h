@@ -105,7 +105,7 @@ struct settings_error {
 
 /* Reads |file|. Returns 0 with |*out| the caller's, or ERR_SYSTEM, ERR_MEMORY or ERR_MALFORMED with |error| filled. */
 int settings_load(const char *file, struct settings **out, struct settings_error *error);
-/* The same for |length| bytes of YAML; |name| stands for the file in messages. */
+/* The same for |length| bytes of YAML; |name| stands for the file in messages, which do without where it is "". */
 int settings_parse(const char *name, const void *yaml, size_t length, struct settings **out,
                    struct settings_error *error);
 /* Erases secrets before it frees. Accepts NULL. */

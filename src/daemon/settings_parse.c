@@ -35,12 +35,11 @@ typedef SETTINGS_LIST(void) any_list;
 
 int settings_fail(const struct settings *settings, unsigned line, struct settings_error *error, const char *format, ...)
 {
-    char place[300];
-    if (line > 0)
-        snprintf(place, sizeof place, "%.250s:%u", settings->file, line);
-    else
-        snprintf(place, sizeof place, "%.250s", settings->file);
-    int length = snprintf(error->text, sizeof error->text, "%s: ", place);
+    int length = 0;
+    if (settings->file[0] && line > 0)
+        length = snprintf(error->text, sizeof error->text, "%.250s:%u: ", settings->file, line);
+    else if (settings->file[0])
+        length = snprintf(error->text, sizeof error->text, "%.250s: ", settings->file);
     va_list arguments;
     va_start(arguments, format);
     vsnprintf(error->text + length, sizeof error->text - (size_t)length, format, arguments);

@@ -338,6 +338,15 @@ static void files_that_are_none_are_refused(void **state)
     unlink(name);
 }
 
+static void settings_without_a_file_speak_of_none(void **state)
+{
+    (void)state;
+    struct settings *settings;
+    struct settings_error error;
+    assert_int_equal(settings_parse("", "realm: []", 9, &settings, &error), ERR_MALFORMED);
+    assert_int_equal(strncmp(error.text, "realm: ", 7), 0);
+}
+
 static void want_of_memory_is_an_error_and_no_leak(void **state)
 {
     (void)state;
@@ -398,6 +407,7 @@ int main(void)
         cmocka_unit_test(lists_are_bounded),
         cmocka_unit_test(table_is_sound),
         cmocka_unit_test(files_that_are_none_are_refused),
+        cmocka_unit_test(settings_without_a_file_speak_of_none),
         cmocka_unit_test(want_of_memory_is_an_error_and_no_leak),
         cmocka_unit_test(numbers_are_written_as_they_are_read),
     };
