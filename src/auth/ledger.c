@@ -298,15 +298,31 @@ void ledger_half_open_end(struct ledger *ledger, struct ledger_source **source)
     source_end(ledger, SOURCE_HALF_OPEN, source);
 }
 
+/* How long |bytes| take at |bps| bits per second. */
+static uint64_t transfer_ns(uint64_t bytes, uint64_t bps)
+{
+    return (uint64_t)((double)bytes * 8 * NS_PER_S / (double)bps);
+}
+
+static uint64_t bucket_depth_ns(uint64_t bps)
+{
+    uint64_t least_ns = transfer_ns(BUCKET_MIN, bps);
+    return least_ns > BUCKET_DEPTH_NS ? least_ns : BUCKET_DEPTH_NS;
+}
+
+/* A fresh bucket holds the least amount only: who ends an allocation and makes another gains no burst by it. */
+static void bucket_begin(struct bucket *bucket, uint64_t bps, struct now now)
+{
+    if (bps > 0 && bucket->full_ns == 0)
+        bucket->full_ns = now.monotonic_ns + bucket_depth_ns(bps) - transfer_ns(BUCKET_MIN, bps);
+}
+
 /* Bytes in |bucket| at |now| when |bps| bits per second flow in; any amount for no limit. */
 static uint64_t bucket_level(const struct bucket *bucket, uint64_t bps, struct now now)
 {
     if (bps == 0)
         return UINT64_MAX;
-    uint64_t depth_ns = BUCKET_DEPTH_NS;
-    uint64_t least_ns = (uint64_t)((double)BUCKET_MIN * 8 * NS_PER_S / (double)bps);
-    if (depth_ns < least_ns)
-        depth_ns = least_ns;
+    uint64_t depth_ns = bucket_depth_ns(bps);
     uint64_t missing_ns = bucket->full_ns > now.monotonic_ns ? bucket->full_ns - now.monotonic_ns : 0;
     return missing_ns >= depth_ns ? 0 : (uint64_t)((double)(depth_ns - missing_ns) * (double)bps / 8 / NS_PER_S);
 }
@@ -317,7 +333,7 @@ static void bucket_take(struct bucket *bucket, uint64_t bps, uint64_t bytes, str
         return;
     if (bucket->full_ns < now.monotonic_ns)
         bucket->full_ns = now.monotonic_ns;
-    bucket->full_ns += (uint64_t)((double)bytes * 8 * NS_PER_S / (double)bps);
+    bucket->full_ns += transfer_ns(bytes, bps);
 }
 
 static uint64_t smaller(uint64_t a, uint64_t b)
@@ -331,6 +347,7 @@ uint64_t ledger_bandwidth_lease(struct ledger *ledger, struct ledger_user *user,
     struct shard *shard = &ledger->shards[user->shard];
     pthread_mutex_lock(&shard->lock);
     pthread_mutex_lock(&ledger->everybody_lock);
+    bucket_begin(&user->bucket, limits->bandwidth_per_user_bps, now);
     uint64_t granted = smaller(bytes, bucket_level(&user->bucket, limits->bandwidth_per_user_bps, now));
     granted = smaller(granted, bucket_level(&ledger->everybody, limits->bandwidth_bps, now));
     bucket_take(&user->bucket, limits->bandwidth_per_user_bps, granted, now);

@@ -158,6 +158,22 @@ static void bandwidth_of_a_user_is_what_the_limit_says(void **state)
     ledger_destroy(&ledger);
 }
 
+static void bandwidth_is_not_renewed_by_a_new_allocation(void **state)
+{
+    (void)state;
+    struct ledger *ledger = built((struct ledger_limits){.bandwidth_per_user_bps = 8000000});
+    uint64_t granted = 0;
+    for (uint64_t ms = 100; ms < 200; ms += 10) {
+        struct use use;
+        assert_int_equal(begin(ledger, "alice", "192.0.2.1", &use), 0);
+        granted += ledger_bandwidth_lease(ledger, use.user, 1000000, at_ms(ms));
+        end(ledger, &use);
+    }
+    /* A tenth of a second is 100,000 bytes; ten fresh buckets would be 2,500,000. */
+    assert_in_range(granted, 1, 10 * 16384 + 10);
+    ledger_destroy(&ledger);
+}
+
 static void bandwidth_of_all_is_shared_by_users(void **state)
 {
     (void)state;
@@ -284,6 +300,7 @@ int main(void)
         cmocka_unit_test(limit_of_all_is_told_apart),
         cmocka_unit_test(half_open_connections_are_limited_apart_from_allocations),
         cmocka_unit_test(bandwidth_of_a_user_is_what_the_limit_says),
+        cmocka_unit_test(bandwidth_is_not_renewed_by_a_new_allocation),
         cmocka_unit_test(bandwidth_of_all_is_shared_by_users),
         cmocka_unit_test(bandwidth_without_a_limit_is_granted),
         cmocka_unit_test(answers_are_limited_by_network),
