@@ -248,15 +248,14 @@ static void incoming_connection_needs_a_permission_and_is_announced(void **state
 {
     (void)state;
     struct world *world = WORLD(.tcp_relay = true);
-    struct address relayed, peer = address_of(PEER_V4), inside = address_of(RELAY_V4_PRIVATE ":80");
+    struct address relayed, peer = address_of(PEER_V4);
     struct client client = control(world, &relayed), data = client_at(world, THERE, TURN_TCP);
-    struct turn_relay *relay = world_socket(world, &relayed)->relay;
-    assert_null(turn_server_peer_accepted(client.server, relay, &peer, 7, world->now));
+    assert_null(world_peer_connects(world, &relayed, PEER_V4));
     assert_int_equal(client_permit(&client, PEER_V4), 0);
     assert_int_equal(client_permit(&client, RELAY_V4), 0);
-    assert_null(turn_server_peer_accepted(client.server, relay, &inside, 7, world->now));
+    assert_null(world_peer_connects(world, &relayed, RELAY_V4_PRIVATE ":80"));
 
-    struct turn_peer_connection *connection = turn_server_peer_accepted(client.server, relay, &peer, 7, world->now);
+    struct turn_peer_connection *connection = world_peer_connects(world, &relayed, PEER_V4);
     assert_non_null(connection);
     assert_int_equal(connection->socket, 7);
     struct stun_message message = last_message(world);
@@ -277,14 +276,14 @@ static void flood_of_connections_is_limited(void **state)
 {
     (void)state;
     struct world *world = WORLD(.tcp_relay = true);
-    struct address relayed, peer = address_of(PEER_V4);
+    struct address relayed;
     struct client client = control(world, &relayed);
-    struct turn_relay *relay = world_socket(world, &relayed)->relay;
     assert_int_equal(client_permit(&client, PEER_V4), 0);
     unsigned accepted = 0;
-    for (uint16_t port = 1; port <= 100; port++) {
-        peer.port = port;
-        accepted += turn_server_peer_accepted(client.server, relay, &peer, 7, world->now) != NULL;
+    for (unsigned port = 1; port <= 100; port++) {
+        char peer[32];
+        snprintf(peer, sizeof peer, "203.0.113.5:%u", port);
+        accepted += world_peer_connects(world, &relayed, peer) != NULL;
     }
     assert_int_equal(accepted, 64);
     assert_int_equal(connect_to(&client, "203.0.113.9:1"), 508);

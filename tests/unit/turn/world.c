@@ -82,6 +82,8 @@ static void host_relay_send(void *context, struct turn_relay *relay, const struc
     *sent = (struct sent_to_peer){
         .from = relay->port.private_address, .to = *peer, .dont_fragment = dont_fragment, .length = length};
     memcpy(sent->bytes, payload, length < sizeof sent->bytes ? length : sizeof sent->bytes);
+    if (world->watch_send)
+        world->watch_send(world, relay, peer);
 }
 
 static void host_client_send(void *context, const struct turn_flow *flow, const struct turn_packet *packet)
@@ -102,6 +104,8 @@ static int host_peer_connect(void *context, struct turn_relay *relay, struct tur
     assert(relay->port.protocol == RELAY_TCP && connection->relay == relay);
     if (world->connect_result != 0)
         return world->connect_result;
+    assert(world->peer_count < WORLD_PEERS_MAX);
+    world->peers[world->peer_count++] = connection;
     world->connects++;
     world->connecting = connection;
     return 0;
@@ -110,7 +114,11 @@ static int host_peer_connect(void *context, struct turn_relay *relay, struct tur
 static void host_peer_close(void *context, struct turn_peer_connection *connection)
 {
     struct world *world = context;
-    (void)connection;
+    unsigned i = 0;
+    while (i < world->peer_count && world->peers[i] != connection)
+        i++;
+    assert(i < world->peer_count); /* closed once, and only what was opened */
+    world->peers[i] = world->peers[--world->peer_count];
     world->closes++;
 }
 
@@ -137,6 +145,8 @@ static void host_allocation_ended(void *context, const struct turn_allocation *a
     assert(view.username.length > 0 && view.relayed[0].port != 0);
     world->ended++;
     world->end = end;
+    if (world->watch_end)
+        world->watch_end(world, allocation);
 }
 
 static void host_refused(void *context, const struct turn_flow *flow, uint16_t method, int error_code,
@@ -252,7 +262,7 @@ void world_destroy(struct world **world)
     turn_server_destroy(&gone->servers[1]);
     reservations_destroy(&gone->reservations);
     assert(gone->began == gone->ended);
-    assert(gone->sockets_open == 0);
+    assert(gone->sockets_open == 0 && gone->peer_count == 0);
     assert(relay_ports_taken(gone->ports) == 0);
     relay_ports_destroy(&gone->ports);
     ledger_destroy(&gone->ledger); /* asserts that all was given back */
@@ -297,6 +307,18 @@ void world_peer_sends(struct world *world, const struct address *relayed, const 
     assert(socket);
     struct address from = address_of(peer);
     turn_server_receive_peer(world->servers[0], socket->relay, &from, payload, length, world->now);
+}
+
+struct turn_peer_connection *world_peer_connects(struct world *world, const struct address *relayed, const char *peer)
+{
+    struct fake_socket *socket = world_socket(world, relayed);
+    assert(socket && world->peer_count < WORLD_PEERS_MAX);
+    struct address from = address_of(peer);
+    struct turn_peer_connection *connection =
+        turn_server_peer_accepted(world->servers[0], socket->relay, &from, 7, world->now);
+    if (connection)
+        world->peers[world->peer_count++] = connection;
+    return connection;
 }
 
 /* The clients */

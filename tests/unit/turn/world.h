@@ -18,8 +18,9 @@
 #define PEER_V6           "[2001:db8:5::5]:5000"
 #define LISTENER          "198.51.100.7:3478"
 #define WORLD_START_S     1700000000ull
-#define WORLD_SOCKETS_MAX 4096
+#define WORLD_SOCKETS_MAX 256
 #define WORLD_SENT_MAX    64
+#define WORLD_PEERS_MAX   256
 #define NO_ANSWER         (-1)
 
 struct world_options {
@@ -72,7 +73,9 @@ struct world {
     struct sent_to_peer to_peer[WORLD_SENT_MAX];
     unsigned to_client_count, to_peer_count; /* ever */
 
-    struct turn_peer_connection *connecting; /* the latest */
+    struct turn_peer_connection *connecting;             /* the latest */
+    struct turn_peer_connection *peers[WORLD_PEERS_MAX]; /* those that have not been closed, in any order */
+    unsigned peer_count;
     unsigned connects, closes, joins;
     struct turn_flow joined_flow;
 
@@ -81,6 +84,10 @@ struct world {
     int refused_code;
     char refused_username[64];
     struct turn_allocation *allocation; /* the latest that began */
+
+    /* For whoever wants to look on; may be NULL. */
+    void (*watch_send)(struct world *world, const struct turn_relay *relay, const struct address *peer);
+    void (*watch_end)(struct world *world, const struct turn_allocation *allocation);
 };
 
 struct world *world_create(const struct world_options *options);
@@ -94,6 +101,8 @@ const struct sent_to_peer *world_last_to_peer(const struct world *world);
 /* A datagram from |peer| to the relay's socket with public address |relayed|. */
 void world_peer_sends(struct world *world, const struct address *relayed, const char *peer, const void *payload,
                       size_t length);
+/* The same for a connection; NULL where it is refused. */
+struct turn_peer_connection *world_peer_connects(struct world *world, const struct address *relayed, const char *peer);
 struct fake_socket *world_socket(struct world *world, const struct address *relayed);
 
 struct address address_of(const char *text);
