@@ -14,5 +14,8 @@ int certificate_create_self_signed(const char *certificate_file, const char *key
 /* SHA-256 over the public key (SubjectPublicKeyInfo) of the first certificate in a PEM file: what browsers pin. Returns
  * 0, or ERR_CRYPTO with |error| filled. */
 int certificate_public_key_hash(const char *certificate_file, uint8_t out[SHA256_SIZE], struct tls_error *error);
+/* The first DNS name of that certificate that is no wildcard: how clients call the server. |out| takes |size| bytes
+ * with its NUL. Returns 0, ERR_NOT_FOUND or ERR_CRYPTO with |error| filled. */
+int certificate_host_name(const char *certificate_file, char *out, size_t size, struct tls_error *error);
 
 #endif

@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "daemon/first_start.h"
+#include "daemon/issue.h"
 #include "daemon/log.h"
 #include "daemon/service.h"
 #include "daemon/settings.h"
@@ -21,19 +22,22 @@
 
 struct options {
     const char *config;
-    uint16_t port; /* 0: the usual ones */
+    const char *issue; /* NULL, or the user to issue credentials for */
+    uint16_t port;     /* 0: the usual ones */
     bool check;
 };
 
 static void print_help(void)
 {
     fputs("usage: posternd [--config FILE] [--check-config] [--port PORT] [--log-level LEVEL]\n"
+          "       posternd --config FILE --issue USER\n"
           "       posternd --sample-settings | --help | --version\n"
           "\n"
           "A TURN server that carries everything on one port.\n"
           "\n"
           "  --config FILE      serve as FILE says\n"
           "  --check-config     say what is wrong with FILE, or nothing, and end\n"
+          "  --issue USER       print iceServers with time-limited credentials for USER, and end\n"
           "  --port PORT        without a file: serve everything on this port alone, not on 3478 and 8443\n"
           "  --log-level LEVEL  error, warning, info (the default) or debug\n"
           "  --sample-settings  print a settings file to begin with\n"
@@ -66,6 +70,7 @@ static int port_parse(const char *text, uint16_t *out)
 enum option_code {
     OPTION_CONFIG = 256,
     OPTION_CHECK,
+    OPTION_ISSUE,
     OPTION_PORT,
     OPTION_LOG_LEVEL,
     OPTION_SAMPLE,
@@ -77,10 +82,15 @@ enum option_code {
 static int options_read(int count, char **arguments, struct options *options)
 {
     static const struct option table[] = {
-        {"config", required_argument, NULL, OPTION_CONFIG},    {"check-config", no_argument, NULL, OPTION_CHECK},
-        {"port", required_argument, NULL, OPTION_PORT},        {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
-        {"sample-settings", no_argument, NULL, OPTION_SAMPLE}, {"help", no_argument, NULL, OPTION_HELP},
-        {"version", no_argument, NULL, OPTION_VERSION},        {NULL, 0, NULL, 0},
+        {"config", required_argument, NULL, OPTION_CONFIG},
+        {"check-config", no_argument, NULL, OPTION_CHECK},
+        {"issue", required_argument, NULL, OPTION_ISSUE},
+        {"port", required_argument, NULL, OPTION_PORT},
+        {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
+        {"sample-settings", no_argument, NULL, OPTION_SAMPLE},
+        {"help", no_argument, NULL, OPTION_HELP},
+        {"version", no_argument, NULL, OPTION_VERSION},
+        {NULL, 0, NULL, 0},
     };
     enum log_level level;
     int code;
@@ -92,6 +102,9 @@ static int options_read(int count, char **arguments, struct options *options)
             break;
         case OPTION_CHECK:
             options->check = true;
+            break;
+        case OPTION_ISSUE:
+            options->issue = optarg;
             break;
         case OPTION_PORT:
             if (port_parse(optarg, &options->port) != 0)
@@ -119,8 +132,8 @@ static int options_read(int count, char **arguments, struct options *options)
     }
     if (optind < count)
         return fail_usage("unexpected ", arguments[optind]);
-    if (options->check && !options->config)
-        return fail_usage("--check-config wants --config FILE", "");
+    if ((options->check || options->issue) && !options->config)
+        return fail_usage("--config FILE is missing", "");
     if (options->port && options->config)
         return fail_usage("--port and --config exclude each other: the file says where to listen", "");
     return -1;
@@ -156,8 +169,15 @@ static int fail(const struct settings_error *error)
 static void introduce(const struct settings *settings)
 {
     struct settings_relay_address addresses[RELAY_ADDRESSES_MAX];
-    size_t count = service_relay_addresses(settings, addresses);
-    ways_in_print(stdout, settings, &settings->users.items[0], addresses, count);
+    const struct settings_account *account = &settings->users.items[0];
+    const struct ways_in ways = {
+        .settings = settings,
+        .addresses = addresses,
+        .address_count = service_relay_addresses(settings, addresses),
+    };
+    ways_in_print_servers(stdout, &ways, account->name, account->password);
+    putchar('\n');
+    ways_in_print_hints(stdout, &ways);
 }
 
 static int serve(const struct settings *settings, bool introduced)
@@ -200,11 +220,14 @@ int main(int count, char **arguments)
                                 : first_start_settings(options.port, &settings, &error);
     if (result != 0)
         return fail(&error);
-    if (!options.check)
-        status = serve(settings, !options.config);
-    else if (service_check(settings, &error) == 0)
-        status = EXIT_SUCCESS;
+    status = EXIT_SUCCESS;
+    if (options.check)
+        result = service_check(settings, &error);
+    else if (options.issue)
+        result = issue_print(settings, options.issue, &error);
     else
+        status = serve(settings, !options.config);
+    if (result != 0)
         status = fail(&error);
     settings_destroy(&settings);
     return status;

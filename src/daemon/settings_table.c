@@ -137,7 +137,7 @@ const struct settings_row settings_rows[] = {
      .least = MINUTE,
      .most = 30 * DAY,
      .fallback = "1h",
-     .help = "How long issued credentials are good for new allocations"},
+     .help = "How long credentials that posternd --issue prints are good for new allocations"},
     {.key = "nonce-key",
      .type = SETTING_SECRET,
      AT(nonce_key),
@@ -273,7 +273,7 @@ const struct settings_row settings_rows[] = {
      .least = 1,
      .most = 4095,
      .fallback = "/var/lib/postern",
-     .help = "Where the server keeps what it makes itself"},
+     .help = "Where the server keeps what it makes itself; with a settings file that is nothing"},
 };
 
 const size_t settings_row_count = sizeof settings_rows / sizeof settings_rows[0];

@@ -13,7 +13,7 @@ static const struct way {
     const char *scheme, *transport;
     enum settings_scheme listener;
     bool plain; /* needs a tls:// listener that takes unencrypted clients, too */
-} ways[] = {
+} kinds[] = {
     {"turn", "udp", SETTINGS_UDP, false},
     {"turn", "tcp", SETTINGS_TCP, false},
     {"turn", "tcp", SETTINGS_TLS, true},
@@ -39,64 +39,77 @@ static bool format_address(const struct settings_listener *listener, const struc
     return true;
 }
 
-static json_t *list_urls(const struct settings *settings, const struct settings_relay_address *addresses, size_t count)
+/* Adds each way of the kind |way| to |urls|, once. */
+static void add_urls(const struct ways_in *ways, const struct way *way, json_t *urls)
 {
-    json_t *urls = json_array();
-    for (size_t w = 0; w < sizeof ways / sizeof ways[0]; w++)
-        for (size_t a = 0; a < count; a++)
-            for (size_t i = 0; i < settings->listen.count; i++) {
-                const struct settings_listener *listener = &settings->listen.items[i];
-                char text[ADDRESS_TEXT_MAX];
-                if (listener->scheme == ways[w].listener && (listener->plain || !ways[w].plain) &&
-                    format_address(listener, &addresses[a], text))
-                    json_array_append_new(urls,
-                                          json_sprintf("%s:%s?transport=%s", ways[w].scheme, text, ways[w].transport));
-            }
-    return urls;
-}
-
-static void print_status_page(FILE *out, const struct settings *settings,
-                              const struct settings_relay_address *addresses, size_t count)
-{
-    for (size_t a = 0; a < count; a++)
+    const struct settings *settings = ways->settings;
+    for (size_t a = 0; a < ways->address_count; a++) {
         for (size_t i = 0; i < settings->listen.count; i++) {
             const struct settings_listener *listener = &settings->listen.items[i];
-            char text[ADDRESS_TEXT_MAX];
-            if (listener->scheme != SETTINGS_TLS || !format_address(listener, &addresses[a], text))
+            char address[ADDRESS_TEXT_MAX], host[300];
+            if (listener->scheme != way->listener || (way->plain && !listener->plain) ||
+                !format_address(listener, &ways->addresses[a], address))
                 continue;
-            fprintf(out, "Status page:  https://%s/\n", text);
-            return;
+            if (ways->tls_name && strcmp(way->scheme, "turns") == 0)
+                snprintf(host, sizeof host, "%s:%u", ways->tls_name, listener->address.port);
+            else
+                snprintf(host, sizeof host, "%s", address);
+            char url[400];
+            snprintf(url, sizeof url, "%s:%s?transport=%s", way->scheme, host, way->transport);
+            bool known = false;
+            for (size_t u = 0; u < json_array_size(urls) && !known; u++)
+                known = strcmp(json_string_value(json_array_get(urls, u)), url) == 0;
+            if (!known)
+                json_array_append_new(urls, json_string(url));
         }
+    }
 }
 
-static void print_fingerprint(FILE *out, const struct settings *settings)
+int ways_in_print_servers(FILE *out, const struct ways_in *ways, const char *username, const char *password)
 {
-    uint8_t hash[SHA256_SIZE];
-    char text[CRYPTO_BASE64_SIZE(SHA256_SIZE)];
-    struct tls_error error;
-    if (settings->tls.count == 0 ||
-        certificate_public_key_hash(settings->tls.items[0].certificate_file, hash, &error) != 0)
-        return;
-    crypto_base64(hash, sizeof hash, text);
-    fprintf(out,
-            "Certificate:  made by this server, so browsers do not trust it by themselves. For a try:\n"
-            "              chromium --ignore-certificate-errors-spki-list=%s\n",
-            text);
-}
-
-int ways_in_print(FILE *out, const struct settings *settings, const struct settings_account *account,
-                  const struct settings_relay_address *addresses, size_t count)
-{
-    json_t *urls = list_urls(settings, addresses, count);
-    json_t *page = json_pack("{s:[{s:o, s:s, s:s}]}", "iceServers", "urls", urls, "username", account->name,
-                             "credential", account->password);
+    json_t *urls = json_array();
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        add_urls(ways, &kinds[i], urls);
+    json_t *page =
+        json_pack("{s:[{s:o, s:s, s:s}]}", "iceServers", "urls", urls, "username", username, "credential", password);
     if (!page)
         return ERR_MEMORY;
     json_dumpf(page, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER);
     json_decref(page);
-    fputs("\n\n", out);
-    print_status_page(out, settings, addresses, count);
-    print_fingerprint(out, settings);
-    fprintf(out, "Kept in:      %s\n", settings->state_directory);
+    fputc('\n', out);
     return fflush(out) == 0 ? 0 : ERR_SYSTEM;
+}
+
+static void print_status_page(FILE *out, const struct ways_in *ways)
+{
+    const struct settings *settings = ways->settings;
+    for (size_t a = 0; a < ways->address_count; a++) {
+        for (size_t i = 0; i < settings->listen.count; i++) {
+            const struct settings_listener *listener = &settings->listen.items[i];
+            char text[ADDRESS_TEXT_MAX];
+            if (listener->scheme != SETTINGS_TLS || !format_address(listener, &ways->addresses[a], text))
+                continue;
+            fprintf(out, "Status page:  https://%s/\n", text);
+            return;
+        }
+    }
+}
+
+void ways_in_print_hints(FILE *out, const struct ways_in *ways)
+{
+    const struct settings *settings = ways->settings;
+    uint8_t hash[SHA256_SIZE];
+    char text[CRYPTO_BASE64_SIZE(SHA256_SIZE)];
+    struct tls_error error;
+    print_status_page(out, ways);
+    if (settings->tls.count > 0 &&
+        certificate_public_key_hash(settings->tls.items[0].certificate_file, hash, &error) == 0) {
+        crypto_base64(hash, sizeof hash, text);
+        fprintf(out,
+                "Certificate:  made by this server, so browsers do not trust it by themselves. For a try:\n"
+                "              chromium --ignore-certificate-errors-spki-list=%s\n",
+                text);
+    }
+    fprintf(out, "Kept in:      %s\n", settings->state_directory);
+    fflush(out);
 }
