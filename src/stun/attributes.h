@@ -42,7 +42,8 @@
     X(STUN_ALTERNATE_SERVER, 0x8023, "ALTERNATE-SERVER", 8, 20)                  \
     X(STUN_FINGERPRINT, 0x8028, "FINGERPRINT", 4, 4)                             \
     X(STUN_ICE_CONTROLLED, 0x8029, "ICE-CONTROLLED", 8, 8)                       \
-    X(STUN_ICE_CONTROLLING, 0x802A, "ICE-CONTROLLING", 8, 8)
+    X(STUN_ICE_CONTROLLING, 0x802A, "ICE-CONTROLLING", 8, 8)                     \
+    X(STUN_DRAFT_ADDITIONAL_ADDRESS_FAMILY, 0x8032, "draft ADDITIONAL-ADDRESS-FAMILY", 4, 4)
 
 enum stun_attribute_type {
 #define X(constant, number, name, shortest, longest) constant = number,

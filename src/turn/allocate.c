@@ -47,7 +47,9 @@ static enum stun_error_code wish_read(const struct turn_request *request, struct
     const struct stun_attribute *even = stun_message_find(request->message, STUN_EVEN_PORT);
     const struct stun_attribute *token = stun_message_find(request->message, STUN_RESERVATION_TOKEN);
     bool requested = turn_family_requested(request, STUN_REQUESTED_ADDRESS_FAMILY, &wish->family);
-    bool additional = turn_family_requested(request, STUN_ADDITIONAL_ADDRESS_FAMILY, &wish->additional);
+    /* coturn's tools up to 4.6 ask by the number that a draft of RFC 8656 had. */
+    bool additional = turn_family_requested(request, STUN_ADDITIONAL_ADDRESS_FAMILY, &wish->additional) ||
+                      turn_family_requested(request, STUN_DRAFT_ADDITIONAL_ADDRESS_FAMILY, &wish->additional);
     if (even)
         wish->parity = even->value[0] & 0x80 ? RELAY_PORT_EVEN_PAIR : RELAY_PORT_EVEN;
     if (token)
