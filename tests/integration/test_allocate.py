@@ -69,6 +69,12 @@ def test_dual_allocation_has_one_address_of_each_family(server, connect):
     assert ips == ["127.0.0.1", "::1"]
 
 
+def test_dual_allocation_is_made_for_the_number_of_a_draft_too(server, connect):
+    """coturn's tools up to 4.6 ask for it as 0x8032."""
+    answer = connect(server).allocate([(0x8032, bytes([stun.IPV6, 0, 0, 0]))])
+    assert len(answer.addresses(Attr.XOR_RELAYED_ADDRESS)) == 2
+
+
 def test_dual_allocation_without_ipv6_keeps_ipv4_and_says_440(start, connect):
     server = start(relay={"addresses": ["127.0.0.1"]})
     answer = connect(server).allocate([additional_family(stun.IPV6)])
