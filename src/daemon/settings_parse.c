@@ -21,7 +21,7 @@
 #include "daemon/settings_value.h"
 
 #define FILE_SIZE_MAX (1u << 20)
-#define KEY_MAX       64
+#define PATH_SIZE     128 /* of a key and its section */
 #define QUOTED_MAX    80
 
 struct reading {
@@ -72,55 +72,11 @@ static const char *text_of(const yaml_node_t *node)
 
 /* Keys. */
 
-/* Letters to change to make |b| of |a| (Levenshtein), for texts of at most KEY_MAX bytes. */
-static size_t edit_distance(const char *a, const char *b)
-{
-    size_t row[KEY_MAX + 1];
-    size_t b_length = strlen(b);
-    for (size_t j = 0; j <= b_length; j++)
-        row[j] = j;
-    for (size_t i = 0; a[i]; i++) {
-        size_t diagonal = row[0];
-        row[0] = i + 1;
-        for (size_t j = 0; j < b_length; j++) {
-            size_t substitute = diagonal + (a[i] != b[j]);
-            size_t shorter = row[j] < row[j + 1] ? row[j] : row[j + 1];
-            diagonal = row[j + 1];
-            row[j + 1] = substitute < shorter + 1 ? substitute : shorter + 1;
-        }
-    }
-    return row[b_length];
-}
-
-static const char *last_part(const char *key)
-{
-    const char *dot = strrchr(key, '.');
-    return dot ? dot + 1 : key;
-}
-
-/* The key that the writer of |path| may have meant: the same word in another place, or nearly the same. */
-static const char *nearest_key(const char *path)
-{
-    const char *best = NULL;
-    size_t best_distance = strlen(path) / 3 + 1;
-    for (size_t i = 0; i < settings_row_count; i++) {
-        const char *key = settings_rows[i].key;
-        if (strcmp(last_part(key), last_part(path)) == 0)
-            return key;
-        size_t distance = edit_distance(path, key);
-        if (distance < best_distance) {
-            best_distance = distance;
-            best = key;
-        }
-    }
-    return best;
-}
-
 static int fail_unknown(struct reading *reading, const yaml_node_t *key, const char *path)
 {
     char quoted[QUOTED_MAX];
     quote(quoted, sizeof quoted, path, strlen(path));
-    const char *near = strlen(path) < KEY_MAX ? nearest_key(path) : NULL;
+    const char *near = settings_key_nearest(path);
     if (near)
         return settings_fail(reading->settings, line_of(key), reading->error, "unknown key %s: did you mean %s?",
                              quoted, near);
@@ -329,7 +285,7 @@ static int fields_read(struct reading *reading, const struct settings_row *row, 
     const yaml_node_pair_t *end = node->data.mapping.pairs.top;
     for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < end; pair++) {
         const yaml_node_t *key = yaml_document_get_node(reading->document, pair->key);
-        char path[2 * KEY_MAX];
+        char path[PATH_SIZE];
         int status = key_read(reading, row->key, key, path, sizeof path);
         if (status != 0)
             return status;
@@ -366,7 +322,7 @@ static int section_read(struct reading *reading, const char *prefix, const yaml_
     for (const yaml_node_pair_t *pair = node->data.mapping.pairs.start; pair < end; pair++) {
         const yaml_node_t *key = yaml_document_get_node(reading->document, pair->key);
         const yaml_node_t *value = yaml_document_get_node(reading->document, pair->value);
-        char path[2 * KEY_MAX];
+        char path[PATH_SIZE];
         int status = key_read(reading, prefix, key, path, sizeof path);
         if (status != 0)
             return status;

@@ -8,6 +8,7 @@
 #define HOUR       3600u
 #define DAY        86400u
 #define COUNT_MAX  10000000u
+#define KEY_MAX    64
 
 /* Ordered as the sample file and the manual show them: a section's rows stand together, a record's fields follow it. */
 const struct settings_row settings_rows[] = {
@@ -334,4 +335,49 @@ const char *settings_scheme_name(enum settings_scheme scheme)
 {
     static const char *const names[] = {[SETTINGS_UDP] = "udp", [SETTINGS_TCP] = "tcp", [SETTINGS_TLS] = "tls"};
     return names[scheme];
+}
+
+/* Letters to change to make |b| of |a| (Levenshtein), for texts of at most KEY_MAX bytes. */
+static size_t edit_distance(const char *a, const char *b)
+{
+    size_t row[KEY_MAX + 1];
+    size_t b_length = strlen(b);
+    for (size_t j = 0; j <= b_length; j++)
+        row[j] = j;
+    for (size_t i = 0; a[i]; i++) {
+        size_t diagonal = row[0];
+        row[0] = i + 1;
+        for (size_t j = 0; j < b_length; j++) {
+            size_t substitute = diagonal + (a[i] != b[j]);
+            size_t shorter = row[j] < row[j + 1] ? row[j] : row[j + 1];
+            diagonal = row[j + 1];
+            row[j + 1] = substitute < shorter + 1 ? substitute : shorter + 1;
+        }
+    }
+    return row[b_length];
+}
+
+static const char *last_part(const char *key)
+{
+    const char *dot = strrchr(key, '.');
+    return dot ? dot + 1 : key;
+}
+
+const char *settings_key_nearest(const char *path)
+{
+    if (strlen(path) >= KEY_MAX)
+        return NULL;
+    const char *best = NULL;
+    size_t best_distance = strlen(path) / 3 + 1;
+    for (size_t i = 0; i < settings_row_count; i++) {
+        const char *key = settings_rows[i].key;
+        if (strcmp(last_part(key), last_part(path)) == 0)
+            return key;
+        size_t distance = edit_distance(path, key);
+        if (distance < best_distance) {
+            best_distance = distance;
+            best = key;
+        }
+    }
+    return best;
 }
