@@ -150,6 +150,8 @@ void turn_allocation_end(struct turn_allocation *allocation, enum turn_end end)
 void *turn_array_grow(void *array, void *fixed, size_t element_size, uint16_t count, uint16_t *capacity, size_t wanted,
                       size_t limit)
 {
+    if (limit > UINT16_MAX)
+        limit = UINT16_MAX;
     if (wanted > limit)
         return NULL;
     if (wanted <= *capacity)

@@ -30,6 +30,25 @@ static struct client at_port(struct world *world, unsigned port)
     return client_at(world, address, UDP);
 }
 
+static int odd_ports_are_held(struct world *world, const struct relay_port *port)
+{
+    (void)world;
+    return port->private_address.port % 2 ? ERR_IN_USE : 0;
+}
+
+static int second_port_fails(struct world *world, const struct relay_port *port)
+{
+    (void)port;
+    return world->opens % 2 ? 0 : ERR_SYSTEM;
+}
+
+static int no_sockets(struct world *world, const struct relay_port *port)
+{
+    (void)world;
+    (void)port;
+    return ERR_SYSTEM;
+}
+
 static void allocation_names_its_addresses_and_lifetime(void **state)
 {
     (void)state;
@@ -237,7 +256,7 @@ static void attributes_that_exclude_each_other_are_refused(void **state)
 static void dual_allocation_has_an_address_of_each_family(void **state)
 {
     (void)state;
-    struct world *world = WORLD();
+    struct world *world = WORLD(.permissions_max = 2);
     struct client client = client_at(world, HERE, UDP);
     assert_int_equal(allocate_dual(&client), 0);
     const struct stun_attribute *v4 = stun_message_find(&client.answer, STUN_XOR_RELAYED_ADDRESS);
@@ -247,6 +266,7 @@ static void dual_allocation_has_an_address_of_each_family(void **state)
     assert_false(client_answer_has(&client, STUN_ADDRESS_ERROR_CODE));
     assert_int_equal(client_permit(&client, PEER_V4), 0);
     assert_int_equal(client_permit(&client, PEER_V6), 0);
+    assert_int_equal(client_bind(&client, 0x4000, PEER_V4), 0);
 
     /* Ending one leaves the other, and what belongs to it. */
     stun_builder_add_u32(client_begin(&client, STUN_REFRESH), STUN_LIFETIME, 0);
@@ -258,6 +278,10 @@ static void dual_allocation_has_an_address_of_each_family(void **state)
     assert_int_equal(world->to_peer_count, 0);
     client_send_indication(&client, PEER_V6, "x", 1);
     assert_int_equal(world->to_peer_count, 1);
+    /* Its channels and permissions hold no room any more. */
+    assert_int_equal(client_bind(&client, 0x4000, PEER_V6), 0);
+    assert_int_equal(client_permit(&client, "2001:db8:5::6"), 0);
+    assert_int_equal(client_permit(&client, "2001:db8:5::7"), 508);
     stun_builder_add_u32(client_begin(&client, STUN_REFRESH), STUN_LIFETIME, 0);
     stun_builder_add(&client.request, STUN_REQUESTED_ADDRESS_FAMILY, "\1\0\0\0", 4);
     assert_int_equal(client_send_signed(&client), 443);
@@ -391,7 +415,10 @@ static void full_server_names_the_alternate_one(void **state)
     bob.user = "alice";
     bob.password = "wonderland";
     assert_int_equal(client_allocate(&bob), 486); /* a user's own limit is the same elsewhere */
-    assert_int_equal(allocate_with(&bob, STUN_RESERVATION_TOKEN, "12345678", 8), 486);
+    assert_int_equal(client_refresh(&alice, 0), 0);
+    assert_int_equal(allocate_with(&bob, STUN_RESERVATION_TOKEN, "12345678", 8), 508); /* what it means is here only */
+    world->open_result = no_sockets;
+    assert_int_equal(client_allocate(&bob), 300);
     world_destroy(&world);
 }
 
@@ -407,25 +434,6 @@ static void every_port_is_used_before_508(void **state)
     assert_int_equal(relay_ports_taken(world->ports), 20);
     assert_int_equal(ledger_totals(world->ledger).allocations, 20);
     world_destroy(&world);
-}
-
-static int odd_ports_are_held(struct world *world, const struct relay_port *port)
-{
-    (void)world;
-    return port->private_address.port % 2 ? ERR_IN_USE : 0;
-}
-
-static int second_port_fails(struct world *world, const struct relay_port *port)
-{
-    (void)port;
-    return world->opens % 2 ? 0 : ERR_SYSTEM;
-}
-
-static int no_sockets(struct world *world, const struct relay_port *port)
-{
-    (void)world;
-    (void)port;
-    return ERR_SYSTEM;
 }
 
 static void sockets_that_cannot_be_had_leave_nothing_behind(void **state)
