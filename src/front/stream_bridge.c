@@ -96,7 +96,11 @@ static void arrive(struct mail *mail, struct now now)
     stream_continue(stream, front->input, move->length, now);
     memory_free(move);
     front_flush_datagrams(front);
-    stream_watch(stream);
+    /* Behind a request that was refused here may be one for a third worker. */
+    if (!stream->doomed && stream->stage == STREAM_MOVING)
+        stream_move(stream, now);
+    else
+        stream_watch(stream);
 }
 
 void stream_move(struct stream *stream, struct now now)

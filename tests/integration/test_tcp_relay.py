@@ -261,6 +261,19 @@ def test_connection_ids_cannot_be_guessed_from_one(tcp_server, connect, control,
     assert len({b - a for a, b in zip(ids, ids[1:])}) > 3, f"predictable: {ids}"
 
 
+def test_connection_binds_for_several_workers_in_one_write_are_all_answered(tcp_server, connect):
+    """Each request but the first is met on a stream that has just been moved."""
+    client = connect(tcp_server, "tcp")
+    requests = []
+    for worker in (0, 1, 2, 0, 1, 2):
+        made_up = struct.pack("!I", worker << 26 | 1234)
+        requests.append(Message(Method.CONNECTION_BIND, attributes=[(Attr.CONNECTION_ID, made_up)]))
+    client.flow.send(b"".join(request.encode() for request in requests))
+    for request in requests:
+        answer = client.receive()
+        assert (answer.transaction, answer.error) == (request.transaction, 401)
+
+
 def test_connection_bind_without_an_id_is_answered_400(tcp_server, connect):
     assert connect(tcp_server, "tcp").request(Method.CONNECTION_BIND).error == 400
 
