@@ -22,7 +22,7 @@ struct dtls_client {
     struct front *front;
     struct front_udp *udp;
     struct tls_session *session;
-    struct ledger_source *half_open; /* until it has an allocation */
+    struct ledger_source *half_open; /* while it has no allocation */
     struct timer timer;              /* the next of retransmission and deadline */
     uint64_t deadline_ns;            /* of the hand-shake, then of idling without an allocation */
     uint64_t retransmit_ns;
@@ -144,12 +144,15 @@ static void alive(struct dtls_client *client, struct now now)
 static void link_allocation(struct front_link *link, struct turn_allocation *allocation)
 {
     struct dtls_client *client = container_of(link, struct dtls_client, link);
+    struct ledger *ledger = client->front->settings->ledger;
     struct now now = loop_now(client->front->worker->loop);
     client->allocated = allocation != NULL;
     if (client->doomed)
         return;
     if (allocation)
-        ledger_half_open_end(client->front->settings->ledger, &client->half_open);
+        ledger_half_open_end(ledger, &client->half_open);
+    else if (ledger_half_open_begin(ledger, &client->flow.client, &client->half_open) != 0)
+        doom(client, FRONT_LOG_INFO, "closed: too many sessions without an allocation");
     alive(client, now);
     rearm(client, now);
 }

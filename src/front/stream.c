@@ -102,16 +102,20 @@ static void ready(struct loop_source *source, uint32_t events, struct now now)
 static void link_allocation(struct front_link *link, struct turn_allocation *allocation)
 {
     struct stream *stream = container_of(link, struct stream, link);
+    struct ledger *ledger = stream->front->settings->ledger;
     stream->allocated = allocation != NULL;
     if (stream->doomed)
         return;
     if (allocation) {
-        ledger_half_open_end(stream->front->settings->ledger, &stream->half_open);
+        ledger_half_open_end(ledger, &stream->half_open);
         stream->quiet_deadline_ns = TIME_NEVER;
         stream_rearm(stream);
-    } else {
-        stream_alive(stream, loop_now(stream->front->worker->loop));
+        return;
     }
+    /* It counts again, or one account could pile up connections by giving each one's allocation back. */
+    if (ledger_half_open_begin(ledger, &stream->flow.client, &stream->half_open) != 0)
+        stream_doom(stream, FRONT_LOG_INFO, "closed: too many connections without an allocation");
+    stream_alive(stream, loop_now(stream->front->worker->loop));
 }
 
 void stream_accept(struct front *front, int fd, const struct address *peer, enum front_listen kind, struct now now)

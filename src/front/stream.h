@@ -50,7 +50,7 @@ struct stream {
     bool bridge_full;   /* the peer's end wants no more for now */
     unsigned move_to;   /* STREAM_MOVING: which worker */
     struct tls_session *tls;
-    struct ledger_source *half_open; /* until it has an allocation, or is joined */
+    struct ledger_source *half_open; /* while it has no allocation and is not joined */
     struct buffer *rest;             /* read but not complete */
     struct buffer *unsent;           /* written but not taken by the socket; ciphertext where there is TLS */
     struct stream_queue queue;       /* behind |unsent| */

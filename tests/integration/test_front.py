@@ -8,7 +8,7 @@ import time
 import pytest
 
 import dtls
-from flows import PATIENCE_S, StreamFlow, UdpFlow
+from flows import PATIENCE_S, Closed, StreamFlow, UdpFlow
 from server import ALICE, make_certificate
 from stun import Message, Method
 from turn import ChannelData, Client
@@ -261,3 +261,15 @@ def test_connection_that_says_nothing_is_closed(start):
     for port in (server.port, server.tls_port):
         with socket.create_connection(("127.0.0.1", port), timeout=PATIENCE_S) as silent:
             assert silent.recv(100) == b""
+
+
+@pytest.mark.parametrize("way", ["tcp", "tls"])
+def test_connection_counts_again_once_its_allocation_is_given_back(start, connect, way):
+    server = start(limits={"half-open-per-source": 4})
+    kept = []
+    for _ in range(4):
+        kept.append(connect(server, way))
+        assert kept[-1].allocate().ok and kept[-1].refresh(lifetime=0).ok
+    with pytest.raises((Closed, OSError)):
+        connect(server, way).allocate()
+    assert all(client.binding().ok for client in kept)
