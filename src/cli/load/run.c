@@ -222,7 +222,8 @@ int load_run(const struct load_plan *plan, struct load_result *result)
         fprintf(stderr, "postern load: %s\n", run->control.failure);
     int status = run->control.failure[0] == '\0' ? 0 : -1;
     if (signals_taken) {
-        pthread_cancel(signals);
+        /* Wakes the thread; the run has its outcome already, so that nothing is told any more. */
+        pthread_kill(signals, SIGTERM);
         pthread_join(signals, NULL);
     }
     load_control_fini(&run->control);
