@@ -25,7 +25,7 @@ void load_control_fini(struct load_control *control)
     pthread_mutex_destroy(&control->mutex);
 }
 
-static void count(struct load_control *control, unsigned *counter)
+static void advance(struct load_control *control, unsigned *counter)
 {
     pthread_mutex_lock(&control->mutex);
     ++*counter;
@@ -35,24 +35,47 @@ static void count(struct load_control *control, unsigned *counter)
 
 void load_control_client_ready(struct load_control *control)
 {
-    count(control, &control->clients_ready);
+    advance(control, &control->clients_ready);
 }
 
 void load_control_generator_closed(struct load_control *control)
 {
-    count(control, &control->generators_closed);
+    advance(control, &control->generators_closed);
 }
 
 void load_control_fail(struct load_control *control, const char *format, ...)
 {
     pthread_mutex_lock(&control->mutex);
-    if (control->failure[0] == '\0') {
+    if (control->failure[0] == '\0' && !control->closed) {
         va_list arguments;
         va_start(arguments, format);
         vsnprintf(control->failure, sizeof control->failure, format, arguments);
         va_end(arguments);
     }
     pthread_cond_signal(&control->changed);
+    pthread_mutex_unlock(&control->mutex);
+}
+
+bool load_control_failed(struct load_control *control)
+{
+    pthread_mutex_lock(&control->mutex);
+    bool failed = control->failure[0] != '\0';
+    pthread_mutex_unlock(&control->mutex);
+    return failed;
+}
+
+unsigned load_control_ready_count(struct load_control *control)
+{
+    pthread_mutex_lock(&control->mutex);
+    unsigned count = control->clients_ready;
+    pthread_mutex_unlock(&control->mutex);
+    return count;
+}
+
+void load_control_close(struct load_control *control)
+{
+    pthread_mutex_lock(&control->mutex);
+    control->closed = true;
     pthread_mutex_unlock(&control->mutex);
 }
 

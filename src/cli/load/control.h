@@ -11,6 +11,7 @@ struct load_control {
     pthread_mutex_t mutex;
     pthread_cond_t changed;
     unsigned clients_ready, generators_closed;
+    bool closed;
     char failure[320]; /* empty: none */
 };
 
@@ -23,7 +24,12 @@ void load_control_generator_closed(struct load_control *control);
 /* Only the first failure is kept: the others mostly follow from it. */
 void load_control_fail(struct load_control *control, const char *format, ...) __attribute__((format(printf, 2, 3)));
 
-/* From the run. Each returns once it is so, or after |timeout_ns| without any progress, or after a failure: true if it
+/* From the run. */
+bool load_control_failed(struct load_control *control);
+unsigned load_control_ready_count(struct load_control *control);
+/* Failures of later on are not kept. */
+void load_control_close(struct load_control *control);
+/* Each returns once it is so, or after |timeout_ns| without any progress, or after a failure: true if it
  * is so. */
 bool load_control_wait_ready(struct load_control *control, unsigned clients, uint64_t timeout_ns);
 bool load_control_wait_closed(struct load_control *control, unsigned generators, uint64_t timeout_ns);

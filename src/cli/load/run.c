@@ -94,7 +94,8 @@ static bool clients_ready(struct load_run *run)
     char server[ADDRESS_TEXT_MAX];
     load_control_fail(&run->control, "%s over %s: no answer within %u s, with %u of %u clients allocated",
                       address_format(&run->plan->server, server), turn_transport_name(run->plan->transport),
-                      (unsigned)(OPENING_TIMEOUT_NS / NS_PER_S), run->control.clients_ready, run->plan->clients);
+                      (unsigned)(OPENING_TIMEOUT_NS / NS_PER_S), load_control_ready_count(&run->control),
+                      run->plan->clients);
     return false;
 }
 
@@ -192,7 +193,7 @@ static void finish(struct load_run *run)
     for (unsigned i = 0; i < run->plan->threads; i++)
         if (run->generators[i])
             load_generator_stop(run->generators[i]);
-    if (run->control.failure[0] == '\0')
+    if (!load_control_failed(&run->control))
         results_collect(run);
     for (unsigned i = 0; i < run->plan->threads; i++)
         load_generator_destroy(&run->generators[i]);
@@ -218,15 +219,15 @@ int load_run(const struct load_plan *plan, struct load_result *result)
             run_loaded(run);
     }
     finish(run);
-    if (run->control.failure[0] != '\0')
-        fprintf(stderr, "postern load: %s\n", run->control.failure);
-    int status = run->control.failure[0] == '\0' ? 0 : -1;
+    load_control_close(&run->control);
     if (signals_taken) {
-        /* Wakes the thread; the run has its outcome already, so that nothing is told any more. */
-        pthread_kill(signals, SIGTERM);
+        pthread_kill(signals, SIGTERM); /* wakes the thread: what it says now is not heard any more */
         pthread_join(signals, NULL);
     }
+    bool failed = load_control_failed(&run->control);
+    if (failed)
+        fprintf(stderr, "postern load: %s\n", run->control.failure);
     load_control_fini(&run->control);
     memory_free(run);
-    return status;
+    return failed ? -1 : 0;
 }
