@@ -71,8 +71,11 @@ bool turn_server_answers_stranger(struct turn_server *server, const struct addre
 
 bool turn_reply_allowed(const struct turn_request *request)
 {
-    /* An allocation's address has been proved by a nonce that came back, a connection's by its hand-shake. */
-    if (request->allocation || request->reply_to.integrity != STUN_INTEGRITY_NONE ||
+    /* A connection's address has been proved by its hand-shake, an allocation's by a nonce that came back. But who
+     * holds an allocation signs its requests: an unsigned one may be forged, to have the client flooded with
+     * challenges. */
+    bool signed_or_harmless = request->reply_to.method == STUN_BINDING || turn_request_has_integrity(request);
+    if ((request->allocation && signed_or_harmless) || request->reply_to.integrity != STUN_INTEGRITY_NONE ||
         request->flow->transport != TURN_UDP)
         return true;
     return turn_server_answers_stranger(request->server, &request->flow->client, request->now);

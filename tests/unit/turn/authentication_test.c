@@ -149,6 +149,22 @@ static void answers_to_strangers_are_limited_and_to_clients_not(void **state)
     world_destroy(&world);
 }
 
+static void unsigned_requests_in_a_clients_name_are_limited_like_a_strangers(void **state)
+{
+    (void)state;
+    struct world *world = WORLD(.limits = {.answers_per_network = 5});
+    struct client client = client_at(world, HERE, UDP);
+    assert_int_equal(client_allocate(&client), 0);
+    unsigned challenged = 0;
+    for (int i = 0; i < 20; i++) {
+        client_begin(&client, STUN_REFRESH);
+        challenged += client_send_bare(&client) == 401;
+    }
+    assert_int_equal(challenged, 4); /* and the one that began the allocation */
+    assert_int_equal(client_refresh(&client, 600), 0);
+    world_destroy(&world);
+}
+
 static void every_kind_of_integrity_is_answered_in_kind(void **state)
 {
     (void)state;
@@ -445,6 +461,7 @@ int main(void)
         cmocka_unit_test(stranger_with_an_incomplete_request_gets_a_bare_400),
         cmocka_unit_test(services_and_own_listeners_are_never_answered),
         cmocka_unit_test(answers_to_strangers_are_limited_and_to_clients_not),
+        cmocka_unit_test(unsigned_requests_in_a_clients_name_are_limited_like_a_strangers),
         cmocka_unit_test(every_kind_of_integrity_is_answered_in_kind),
         cmocka_unit_test(wrong_credentials_are_challenged_and_told_to_the_host),
         cmocka_unit_test(nonce_that_is_old_changed_or_somebody_elses_is_stale),
