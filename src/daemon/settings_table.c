@@ -95,7 +95,9 @@ const struct settings_row settings_rows[] = {
      .most = 4096,
      .fallback = "[]",
      .example = "[10.20.0.0/16]",
-     .help = "Exceptions to the built-in refusal of loopback, private, link-local and other special-purpose peers"},
+     .help =
+         "Exceptions to the built-in refusal of loopback, private, link-local and other special-purpose peers, and of "
+         "this host's own addresses"},
     {.key = "relay.deny-peers",
      .type = SETTING_PREFIX,
      .list = true,
@@ -156,8 +158,9 @@ const struct settings_row settings_rows[] = {
      .type = SETTING_COUNT,
      AT(allocations_per_user),
      .most = COUNT_MAX,
-     .fallback = "10",
-     .help = "Allocations of one user, which for time-limited credentials is the part behind `expiry:`; 0: no limit"},
+     .fallback = "50",
+     .help = "Allocations of one user, which for time-limited credentials is the part behind `expiry:`; 0: no limit. "
+             "A browser with three URLs on a network of both families opens up to eight at the start of a call"},
     {.key = "limits.allocations-per-source",
      .type = SETTING_COUNT,
      AT(allocations_per_source),
