@@ -72,7 +72,7 @@ static void every_key_left_out_has_its_default(void **state)
     assert_false(settings->tcp_relay);
     assert_int_equal(settings->credentials_lifetime_s, 3600);
     assert_string_equal(settings->nonce_key, "");
-    assert_int_equal(settings->allocations_per_user, 10);
+    assert_int_equal(settings->allocations_per_user, 50);
     assert_int_equal(settings->allocations_per_source, 100);
     assert_int_equal(settings->handshake_deadline_s, 10);
     assert_int_equal(settings->tcp_keepalive_s, 15);
