@@ -16,6 +16,7 @@ static const struct {
     {"10.0.0.0/8", "private"},
     {"100.64.0.0/10", "shared by a carrier-grade NAT"},
     {"127.0.0.0/8", "loopback"},
+    {"168.63.129.16/32", "not in a registry: what Azure serves its virtual machines by, credentials included"},
     {"169.254.0.0/16", "link-local; clouds keep their metadata there"},
     {"172.16.0.0/12", "private"},
     {"192.0.0.0/24", "IETF protocol assignments"},
@@ -233,6 +234,9 @@ enum peer_verdict peer_policy_judge(const struct peer_policy *policy, const stru
         return PEER_ALLOWED;
     if (relay)
         return relay->hairpin ? PEER_HAIRPIN : PEER_FORBIDDEN;
+    /* What comes from the host itself passes by the firewall that keeps others from the host's services. */
+    if (is_local(policy, canonical))
+        return PEER_FORBIDDEN;
     return listed(policy->special, SPECIAL_PURPOSE_COUNT, canonical) ? PEER_FORBIDDEN : PEER_ALLOWED;
 }
 

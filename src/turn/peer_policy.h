@@ -20,7 +20,7 @@ int peer_policy_deny(struct peer_policy *policy, const struct address_prefix *pr
 /* A listener of ours: this IP with this port is never a peer; an unspecified IP stands for every local address that
  * peer_policy_local() named, and for none other. No allow-list opens it. */
 int peer_policy_listener(struct peer_policy *policy, const struct address *listener);
-/* An address of this host. */
+/* An address of this host: no peer unless it is allowed, or a relay address. */
 int peer_policy_local(struct peer_policy *policy, const struct address *address);
 /* One of our relay addresses, public and private spelling (equal without NAT): the hairpin. */
 int peer_policy_relay(struct peer_policy *policy, const struct address *public_address,

@@ -87,6 +87,7 @@ static void special_purpose_peers_are_refused(void **state)
                                           "100.127.255.255",
                                           "127.0.0.1",
                                           "127.255.255.1",
+                                          "168.63.129.16",
                                           "169.254.169.254",
                                           "172.16.0.1",
                                           "172.31.255.255",
@@ -125,10 +126,10 @@ static void special_purpose_peers_are_refused(void **state)
     for (size_t i = 0; i < sizeof refused / sizeof *refused; i++)
         assert_verdict(refused[i], PEER_FORBIDDEN);
     static const char *const allowed[] = {
-        "1.1.1.1",     "9.255.255.255", "11.0.0.0",    "100.63.255.255", "100.128.0.0",     "126.255.255.255",
-        "128.0.0.1",   "169.253.0.1",   "172.15.0.1",  "172.32.0.1",     "192.0.1.1",       "192.167.255.255",
-        "192.169.0.1", "198.17.0.1",    "198.20.0.1",  "203.0.112.1",    "223.255.255.255", "2000::1",
-        "2001:200::1", "2003::1",       "2606:4700::", "2a00:1450::1",   "3ffe::1"};
+        "1.1.1.1",         "9.255.255.255", "11.0.0.0",    "100.63.255.255", "100.128.0.0",  "126.255.255.255",
+        "128.0.0.1",       "168.63.129.17", "169.253.0.1", "172.15.0.1",     "172.32.0.1",   "192.0.1.1",
+        "192.167.255.255", "192.169.0.1",   "198.17.0.1",  "198.20.0.1",     "203.0.112.1",  "223.255.255.255",
+        "2000::1",         "2001:200::1",   "2003::1",     "2606:4700::",    "2a00:1450::1", "3ffe::1"};
     for (size_t i = 0; i < sizeof allowed / sizeof *allowed; i++)
         assert_verdict(allowed[i], PEER_ALLOWED);
 }
@@ -225,6 +226,22 @@ static void wildcard_listener_stands_for_the_local_addresses(void **state)
     assert_verdict("[2a00::9]:443", PEER_ALLOWED);
 }
 
+static void own_address_is_no_peer_unless_it_is_allowed(void **state)
+{
+    (void)state;
+    struct address local = address_of("9.9.9.9"), local6 = address_of("2a00::9");
+    assert_int_equal(peer_policy_local(policy, &local), 0);
+    assert_int_equal(peer_policy_local(policy, &local6), 0);
+    assert_verdict("9.9.9.9", PEER_FORBIDDEN);
+    assert_verdict("9.9.9.9:161", PEER_FORBIDDEN);
+    assert_verdict("2a00::9", PEER_FORBIDDEN);
+    assert_verdict("9.9.9.8", PEER_ALLOWED);
+    relay("2a00::9", "2a00::9", true); /* one that is a relay address is the hairpin */
+    assert_verdict("2a00::9", PEER_HAIRPIN);
+    allow("9.9.9.9");
+    assert_verdict("9.9.9.9", PEER_ALLOWED);
+}
+
 static void listener_behind_nat_is_no_peer_by_its_public_name(void **state)
 {
     (void)state;
@@ -279,6 +296,7 @@ int main(void)
         CLAIM(denial_wins_over_allowance_and_allowance_over_the_list),
         CLAIM(own_listener_is_no_peer_whatever_is_allowed),
         CLAIM(wildcard_listener_stands_for_the_local_addresses),
+        CLAIM(own_address_is_no_peer_unless_it_is_allowed),
         CLAIM(listener_behind_nat_is_no_peer_by_its_public_name),
         CLAIM(own_relay_address_is_the_hairpin_in_both_spellings),
         CLAIM(want_of_memory_changes_nothing),
