@@ -6,6 +6,7 @@
 
 #include "front/bridge.h"
 #include "front/front_state.h"
+#include "front/pace.h"
 
 enum stream_stage {
     STREAM_PROXY_HEADER,  /* a listed source: its header comes first */
@@ -39,6 +40,7 @@ struct stream {
     int fd;
     uint32_t watched; /* epoll events */
     uint32_t allowance;
+    struct pace pace;
     uint8_t stage; /* enum stream_stage */
     uint8_t kind;  /* enum front_listen */
     bool allocated;
@@ -90,7 +92,7 @@ void stream_write_raw(struct stream *stream, const uint8_t *bytes, size_t length
 void stream_output_end(struct stream *stream, struct now now);
 static inline bool stream_congested(const struct stream *stream)
 {
-    return stream->unsent || !stream_queue_empty(&stream->queue);
+    return stream->unsent || stream->pace.full || !stream_queue_empty(&stream->queue);
 }
 
 /* RFC 6062: stream_bridge.c */

@@ -17,8 +17,9 @@
 
 static void note_blocked(struct stream *stream, struct now now)
 {
-    stream->blocked_deadline_ns =
-        stream->unsent ? now.monotonic_ns + stream->front->settings->idle_timeout_s * NS_PER_S : TIME_NEVER;
+    stream->blocked_deadline_ns = stream->unsent || stream->pace.full
+                                      ? now.monotonic_ns + stream->front->settings->idle_timeout_s * NS_PER_S
+                                      : TIME_NEVER;
     stream_rearm(stream);
 }
 
@@ -91,8 +92,21 @@ static void write_batch(struct stream *stream, unsigned first, unsigned last, st
                     staging->packets[i].end - packet_start(staging, i), &output);
         stream_write_raw(stream, output.bytes, output.length, now);
     }
+    pace_wrote(&stream->pace, length);
     if (stream->unsent)
         stream->allowance = STREAM_ALLOWANCE_MIN;
+}
+
+/* Whether the socket should be given more. If not, packets wait in the queue until it is writable. */
+static bool may_write(struct stream *stream, bool always, struct now now)
+{
+    if (stream->doomed || stream->unsent)
+        return false;
+    if (pace_allows(&stream->pace, stream->fd, always, now))
+        return true;
+    stream->allowance = STREAM_ALLOWANCE_MIN;
+    note_blocked(stream, now);
+    return false;
 }
 
 static void queue_packet(struct stream *stream, const struct turn_packet *packet, struct now now)
@@ -124,7 +138,7 @@ void staging_flush(struct front *front, struct now now)
     if (!stream || stream->doomed)
         return;
     unsigned index = 0;
-    while (index < staging->count && !stream_congested(stream) && !stream->doomed) {
+    while (index < staging->count && !stream_congested(stream) && may_write(stream, false, now)) {
         unsigned first = index++;
         size_t start = packet_start(staging, first);
         while (index < staging->count && staging->packets[index].end - start <= stream->allowance)
@@ -234,9 +248,13 @@ static void queue_to_staging(struct stream *stream, struct now now)
 void stream_writable(struct stream *stream, struct now now)
 {
     staging_flush(stream->front, now); /* its memory is needed */
+    bool was_full = stream->pace.full;
+    stream->pace.full = false;
     if (stream->unsent && !stream->doomed)
         unsent_write(stream, now);
-    while (!stream->doomed && !stream->unsent && !stream_queue_empty(&stream->queue)) {
+    else if (was_full)
+        note_blocked(stream, now);
+    while (!stream_queue_empty(&stream->queue) && may_write(stream, true, now)) {
         queue_to_staging(stream, now);
         write_batch(stream, 0, stream->front->staging.count, now);
     }

@@ -114,18 +114,30 @@ static struct queued_packet *copy_packet(struct pool *blocks, const struct turn_
     return NULL;
 }
 
-static uint64_t age_limit(enum turn_class class)
+static void drop_older(struct stream_queue_class *class, struct pool *blocks, uint64_t age_ns, uint64_t now_ns)
 {
-    return class == TURN_CLASS_LIVE ? QUEUE_LIVE_AGE_NS : class == TURN_CLASS_BULK ? QUEUE_BULK_AGE_NS : UINT64_MAX;
+    while (class->first && now_ns - class->first->queued_ns > age_ns)
+        drop_first(class, blocks);
 }
 
 static void drop_stale(struct stream_queue *queue, struct pool *blocks, uint64_t now_ns)
 {
-    for (int i = TURN_CLASS_LIVE; i <= TURN_CLASS_BULK; i++) {
-        struct stream_queue_class *class = &queue->classes[i];
-        while (class->first && now_ns - class->first->queued_ns > age_limit((enum turn_class)i))
-            drop_first(class, blocks);
-    }
+    struct stream_queue_class *live = &queue->classes[TURN_CLASS_LIVE];
+    drop_older(live, blocks, QUEUE_LIVE_AGE_NS, now_ns);
+    drop_older(&queue->classes[TURN_CLASS_BULK], blocks, QUEUE_BULK_AGE_NS, now_ns);
+    bool stands = queue->standing_since_ns != 0 && now_ns - queue->standing_since_ns >= QUEUE_STANDING_NS;
+    /* The newest stays: however slowly the client takes them, it gets some. */
+    while (stands && live->first && live->first->next && now_ns - live->first->queued_ns > QUEUE_STANDING_AGE_NS)
+        drop_first(live, blocks);
+}
+
+/* Whether the queue stands shows in how long what leaves it has waited. */
+static void note_wait(struct stream_queue *queue, uint64_t wait_ns, uint64_t now_ns)
+{
+    if (wait_ns < QUEUE_STANDING_AGE_NS / 4)
+        queue->standing_since_ns = 0;
+    else if (wait_ns >= QUEUE_STANDING_AGE_NS && queue->standing_since_ns == 0)
+        queue->standing_since_ns = now_ns;
 }
 
 int stream_queue_push(struct stream_queue *queue, struct pool *blocks, const struct turn_packet *packet,
@@ -190,10 +202,12 @@ size_t stream_queue_take(struct stream_queue *queue, struct pool *blocks, uint8_
     while (taken < wanted && (class = next_class(queue)) && class->first->length <= size - taken) {
         copy_out(class->first, out + taken);
         taken += class->first->length;
-        if (class == &queue->classes[TURN_CLASS_LIVE])
+        if (class == &queue->classes[TURN_CLASS_LIVE]) {
             queue->live_in_a_row++;
-        else if (class == &queue->classes[TURN_CLASS_BULK])
+            note_wait(queue, now_ns - class->first->queued_ns, now_ns);
+        } else if (class == &queue->classes[TURN_CLASS_BULK]) {
             queue->live_in_a_row = 0;
+        }
         drop_first(class, blocks);
     }
     return taken;

@@ -13,6 +13,10 @@
 
 /* Half of what a listener bears is 200 ms; a jitter buffer absorbs 100 ms and drops what is later. */
 #define QUEUE_LIVE_AGE_NS (100 * NS_PER_MS)
+/* Patience is for a stall that passes. Where live packets have been kept waiting for longer than the first time during
+ * all of the second, more comes than the client takes: a long queue would then only make all of it late. */
+#define QUEUE_STANDING_AGE_NS (40 * NS_PER_MS)
+#define QUEUE_STANDING_NS     (200 * NS_PER_MS)
 /* Loss makes SCTP slow down, so bulk is dropped as well, but late: a queue shorter than a usual round trip would starve
  * it. */
 #define QUEUE_BULK_AGE_NS (200 * NS_PER_MS)
@@ -34,6 +38,7 @@ struct stream_queue_class {
 struct stream_queue {
     struct stream_queue_class classes[3]; /* by enum turn_class */
     unsigned live_in_a_row;
+    uint64_t standing_since_ns; /* live packets have waited too long since then; 0: they do not */
 };
 
 /* The blocks that queues of one worker share; |limit| bytes at most. */

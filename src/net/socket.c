@@ -2,10 +2,12 @@
 #include "net/socket.h"
 
 #include <errno.h>
+#include <linux/sockios.h>
+#include <linux/tcp.h> /* struct tcp_info with the delivery rate, which libc's has not */
 #include <netinet/in.h>
-#include <netinet/tcp.h>
 #include <netinet/udp.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -212,6 +214,24 @@ void net_tcp_tune(int fd, unsigned keepalive_s)
     option(fd, IPPROTO_TCP, TCP_KEEPIDLE, (int)keepalive_s);
     option(fd, IPPROTO_TCP, TCP_KEEPINTVL, (int)keepalive_s);
     option(fd, IPPROTO_TCP, TCP_KEEPCNT, 4);
+}
+
+size_t net_tcp_unsent(int fd)
+{
+    int bytes = 0;
+    return ioctl(fd, SIOCOUTQNSD, &bytes) == 0 && bytes > 0 ? (size_t)bytes : 0;
+}
+
+uint64_t net_tcp_delivery_rate(int fd)
+{
+    struct tcp_info info = {0};
+    socklen_t length = sizeof info;
+    return getsockopt(fd, IPPROTO_TCP, TCP_INFO, &info, &length) == 0 ? info.tcpi_delivery_rate : 0;
+}
+
+void net_tcp_set_unsent_limit(int fd, unsigned bytes)
+{
+    option(fd, IPPROTO_TCP, TCP_NOTSENT_LOWAT, (int)bytes);
 }
 
 int net_socket_error(int fd)

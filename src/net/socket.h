@@ -5,6 +5,8 @@
 #define NET_SOCKET_H
 
 #include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <sys/socket.h>
 
 #include "base/address.h"
@@ -37,6 +39,12 @@ int net_tcp_connect(const struct address *local, const struct address *peer);
 /* TCP_NODELAY, keep-alive after |keepalive_s| idle seconds (0: off), little unsent data in the kernel
  * (TCP_NOTSENT_LOWAT). */
 void net_tcp_tune(int fd, unsigned keepalive_s);
+/* Bytes that were written to a TCP socket but not sent even once; 0 where that cannot be told. */
+size_t net_tcp_unsent(int fd);
+/* Bytes a second that the other side of a TCP socket takes, as TCP estimates it; 0 where that cannot be told. */
+uint64_t net_tcp_delivery_rate(int fd);
+/* A TCP socket becomes writable when less than half of |bytes| lies unsent. */
+void net_tcp_set_unsent_limit(int fd, unsigned bytes);
 /* The pending error of a connecting socket, 0 if it is connected. */
 int net_socket_error(int fd);
 

@@ -86,6 +86,39 @@ static void stale_packets_are_dropped_from_the_head_and_answers_never(void **sta
     assert_string_equal(letters(3600 * 1000), "A");
 }
 
+/* A stall is forgiven, lasting overload is not: then a short queue serves the client better than a long one. */
+static void a_queue_that_stands_is_cut_short_and_one_that_passes_is_not(void **state)
+{
+    (void)state;
+    uint64_t ms = 1000;
+    /* Two packets in for each one out, every 10 ms: what leaves is as old as the limit allows. */
+    uint64_t oldest = 0;
+    for (; ms < 2000; ms += 10) {
+        push(TURN_CLASS_LIVE, 'l', 200, ms);
+        push(TURN_CLASS_LIVE, 'l', 200, ms);
+        if (queue.classes[TURN_CLASS_LIVE].bytes / 400 > oldest && ms >= 1500)
+            oldest = queue.classes[TURN_CLASS_LIVE].bytes / 400;
+        assert_int_equal(stream_queue_take(&queue, &blocks, out, 1, sizeof out, ms * NS_PER_MS), 200);
+    }
+    assert_in_range(oldest * 10, 30, 50); /* ms */
+
+    /* The overload ends; a stall of 90 ms after that costs nothing. */
+    letters(ms);
+    push(TURN_CLASS_LIVE, 'a', 200, ms += 10);
+    assert_string_equal(letters(ms), "a");
+    push(TURN_CLASS_LIVE, 'b', 200, ms += 10);
+    push(TURN_CLASS_LIVE, 'c', 200, ms + 50);
+    assert_string_equal(letters(ms + 90), "bc");
+
+    /* A client that takes one packet in a while gets the newest. */
+    for (int i = 0; i < 20; i++, ms += 80) {
+        push(TURN_CLASS_LIVE, 'o', 200, ms);
+        push(TURN_CLASS_LIVE, 'n', 200, ms + 5);
+        stream_queue_take(&queue, &blocks, out, 1, sizeof out, (ms + 70) * NS_PER_MS);
+    }
+    assert_int_equal(out[0], 'n');
+}
+
 static void bulk_gets_its_share_where_live_alone_is_more_than_the_client_takes(void **state)
 {
     (void)state;
@@ -161,6 +194,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(answers_and_live_go_before_bulk, set_up, tear_down),
         cmocka_unit_test_setup_teardown(stale_packets_are_dropped_from_the_head_and_answers_never, set_up, tear_down),
+        cmocka_unit_test_setup_teardown(a_queue_that_stands_is_cut_short_and_one_that_passes_is_not, set_up, tear_down),
         cmocka_unit_test_setup_teardown(bulk_gets_its_share_where_live_alone_is_more_than_the_client_takes, set_up,
                                         tear_down),
         cmocka_unit_test_setup_teardown(packets_come_out_whole_whatever_their_size, set_up, tear_down),
