@@ -21,7 +21,8 @@ def workers(request):
 @pytest.fixture(scope="session")
 def posternd():
     """The path of the program under test."""
-    assert POSTERND.exists(), f"{POSTERND} is not built; POSTERND=… names another"
+    if not POSTERND.exists():
+        pytest.exit(f"{POSTERND} is not built; POSTERND=… names another", returncode=2)
     return POSTERND
 
 

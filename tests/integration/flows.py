@@ -54,14 +54,29 @@ class UdpFlow:
 
 
 class StreamFlow:
-    """TCP, or TLS when given |tls|; |preface| goes out before anything else (a PROXY header)."""
+    """TCP, or TLS when given |tls|.
+
+    preface         goes out before anything else (a PROXY header)
+    receive_buffer  bytes that the kernel takes while nobody reads, for slow readers
+    """
 
     reliable = True
 
-    def __init__(self, server, source=None, tls=None, server_name="turn.example.org", preface=b""):
-        self.socket = socket.create_connection(
-            server, timeout=PATIENCE_S, source_address=(source, 0) if source else None
-        )
+    def __init__(
+        self, server, source=None, tls=None, server_name="turn.example.org", preface=b"",
+        receive_buffer=None,
+    ):  # fmt: skip
+        self.socket = socket.socket(family_of(server[0]), socket.SOCK_STREAM)
+        self.socket.settimeout(PATIENCE_S)
+        if receive_buffer:
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, receive_buffer)
+        try:
+            if source:
+                self.socket.bind((source, 0))
+            self.socket.connect(server)
+        except OSError:
+            self.socket.close()
+            raise
         self.local = self.socket.getsockname()[:2]
         self.socket.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         self.buffer = b""

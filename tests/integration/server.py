@@ -34,7 +34,7 @@ _relays = itertools.cycle(
 )
 
 # What is freed stays in quarantine, which must not look like a leak in the tests of memory.
-ASAN_OPTIONS = "handle_abort=1:quarantine_size_mb=2"
+ASAN_OPTIONS = "handle_abort=1:quarantine_size_mb=2:thread_local_quarantine_size_kb=64"
 SANITIZER = re.compile(r"(Sanitizer|runtime error:|Assertion .* failed)")
 
 

@@ -84,7 +84,7 @@ def test_two_relay_only_aioices_talk_through_one_server(server, ways):
 @pytest.mark.parametrize("way", WAYS)
 def test_aioice_gives_its_allocation_back(start, way):
     limited = start(limits={"allocations-per-user": 1})
-    for _ in range(3):
+    for _ in range(2):
         call(turn_options(limited, way), HOST_ONLY, rounds=1)
 
 
