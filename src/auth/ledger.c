@@ -29,6 +29,7 @@ struct bucket {
 
 struct ledger_user {
     struct hash_entry entry;
+    struct list resting; /* in the shard, while without allocations */
     struct bucket bucket;
     uint32_t allocations;
     uint16_t shard;
@@ -46,6 +47,8 @@ struct ledger_source {
 struct shard {
     pthread_mutex_t lock;
     struct hash users, sources;
+    struct list resting; /* users without allocations whose buckets are not full again */
+    uint64_t latest_ns;  /* of the leases */
 };
 
 struct ledger {
@@ -69,6 +72,7 @@ int ledger_create(const struct ledger_limits *limits, struct ledger **out)
     bool failed = false;
     for (unsigned i = 0; i < SHARDS; i++) {
         pthread_mutex_init(&ledger->shards[i].lock, NULL);
+        list_init(&ledger->shards[i].resting);
         failed |= hash_init(&ledger->shards[i].users) != 0;
         failed |= hash_init(&ledger->shards[i].sources) != 0;
     }
@@ -80,6 +84,13 @@ int ledger_create(const struct ledger_limits *limits, struct ledger **out)
     return 0;
 }
 
+static void user_drop(struct shard *shard, struct ledger_user *user)
+{
+    list_remove(&user->resting);
+    hash_remove(&shard->users, &user->entry);
+    memory_free(user);
+}
+
 void ledger_destroy(struct ledger **ledger)
 {
     struct ledger *gone = *ledger;
@@ -87,6 +98,8 @@ void ledger_destroy(struct ledger **ledger)
         return;
     for (unsigned i = 0; i < SHARDS; i++) {
         struct shard *shard = &gone->shards[i];
+        while (!list_empty(&shard->resting))
+            user_drop(shard, container_of(shard->resting.next, struct ledger_user, resting));
         assert(shard->users.count == 0 && shard->sources.count == 0);
         hash_fini(&shard->users);
         hash_fini(&shard->sources);
@@ -135,6 +148,7 @@ static struct ledger_user *user_find(struct ledger *ledger, struct span name, ui
     user->shard = shard_of(hash);
     user->name_length = (uint16_t)name.length;
     memcpy(user->name, name.bytes, name.length);
+    list_init(&user->resting);
     hash_insert(&shard->users, &user->entry, hash);
     return user;
 }
@@ -156,13 +170,28 @@ static struct ledger_source *source_find(struct ledger *ledger, const struct add
     return source;
 }
 
-/* An account that nobody uses any more goes, with what its bucket remembers; the shard is locked. */
+/* An account that nobody uses any more goes, but not before its bucket is full: or a new allocation would be new
+ * bandwidth. The shard is locked. */
 static void user_drop_unused(struct shard *shard, struct ledger_user *user)
 {
     if (user->allocations > 0)
         return;
-    hash_remove(&shard->users, &user->entry);
-    memory_free(user);
+    if (user->bucket.full_ns > shard->latest_ns)
+        list_append(&shard->resting, &user->resting);
+    else
+        user_drop(shard, user);
+}
+
+/* Looks at two for each lease: no account rests without having leased, so they do not pile up. The shard is locked. */
+static void users_sweep(struct shard *shard, struct now now)
+{
+    if (shard->latest_ns < now.monotonic_ns)
+        shard->latest_ns = now.monotonic_ns;
+    for (int i = 0; i < 2 && !list_empty(&shard->resting); i++) {
+        struct ledger_user *user = container_of(shard->resting.next, struct ledger_user, resting);
+        list_remove(&user->resting);
+        user_drop_unused(shard, user);
+    }
 }
 
 static void source_drop_unused(struct shard *shard, struct ledger_source *source)
@@ -186,6 +215,7 @@ static int user_begin(struct ledger *ledger, struct span name, struct ledger_use
         result = limit > 0 && user->allocations >= limit ? ERR_FULL : 0;
         if (result == 0) {
             user->allocations++;
+            list_remove(&user->resting);
             *out = user;
         } else {
             user_drop_unused(shard, user);
@@ -347,6 +377,7 @@ uint64_t ledger_bandwidth_lease(struct ledger *ledger, struct ledger_user *user,
     struct shard *shard = &ledger->shards[user->shard];
     pthread_mutex_lock(&shard->lock);
     pthread_mutex_lock(&ledger->everybody_lock);
+    users_sweep(shard, now);
     bucket_begin(&user->bucket, limits->bandwidth_per_user_bps, now);
     uint64_t granted = smaller(bytes, bucket_level(&user->bucket, limits->bandwidth_per_user_bps, now));
     granted = smaller(granted, bucket_level(&ledger->everybody, limits->bandwidth_bps, now));

@@ -174,6 +174,37 @@ static void bandwidth_is_not_renewed_by_a_new_allocation(void **state)
     ledger_destroy(&ledger);
 }
 
+static void bandwidth_of_a_low_limit_is_not_renewed_either(void **state)
+{
+    (void)state;
+    struct ledger *ledger = built((struct ledger_limits){.bandwidth_per_user_bps = 80000});
+    uint64_t granted = 0;
+    for (uint64_t ms = 100; ms < 10100; ms += 2) {
+        struct use use;
+        assert_int_equal(begin(ledger, "alice", "192.0.2.1", &use), 0);
+        granted += ledger_bandwidth_lease(ledger, use.user, 16384, at_ms(ms));
+        end(ledger, &use);
+    }
+    assert_in_range(granted, 90000, 100000 + 16384);
+    ledger_destroy(&ledger);
+}
+
+static void accounts_that_are_even_again_do_not_stay(void **state)
+{
+    (void)state;
+    struct ledger *ledger = built((struct ledger_limits){.bandwidth_per_user_bps = 8000000});
+    for (unsigned i = 0; i < 1000; i++) {
+        char name[16];
+        struct use use;
+        snprintf(name, sizeof name, "user%u", i);
+        assert_int_equal(begin(ledger, name, "192.0.2.1", &use), 0);
+        ledger_bandwidth_lease(ledger, use.user, 16384, at_ms(1000 + 100 * i));
+        end(ledger, &use);
+    }
+    assert_in_range(ledger_totals(ledger).users, 1, 40); /* of each shard the latest ones */
+    ledger_destroy(&ledger);
+}
+
 static void bandwidth_of_all_is_shared_by_users(void **state)
 {
     (void)state;
@@ -301,6 +332,8 @@ int main(void)
         cmocka_unit_test(half_open_connections_are_limited_apart_from_allocations),
         cmocka_unit_test(bandwidth_of_a_user_is_what_the_limit_says),
         cmocka_unit_test(bandwidth_is_not_renewed_by_a_new_allocation),
+        cmocka_unit_test(bandwidth_of_a_low_limit_is_not_renewed_either),
+        cmocka_unit_test(accounts_that_are_even_again_do_not_stay),
         cmocka_unit_test(bandwidth_of_all_is_shared_by_users),
         cmocka_unit_test(bandwidth_without_a_limit_is_granted),
         cmocka_unit_test(answers_are_limited_by_network),
