@@ -15,9 +15,6 @@
 #include "relay/relay.h"
 #include "worker/worker.h"
 
-/* Reserved ports that nobody came for are looked after by the first worker. */
-#define RESERVATION_SWEEP_NS NS_PER_S
-
 /* One thread's share of the service. */
 struct service_worker {
     struct service *service;
@@ -34,7 +31,6 @@ struct service {
     const struct settings *settings;
     struct shared shared;
     struct front_settings front_settings;
-    struct timer sweep;
     unsigned worker_count;
     struct front *fronts[WORKERS_MAX];
     struct service_worker workers[]; /* |worker_count| */
@@ -153,13 +149,6 @@ static int workers_init(struct service *service, struct settings_error *error)
     return 0;
 }
 
-static void sweep(struct timer *timer, struct now now)
-{
-    struct service *service = container_of(timer, struct service, sweep);
-    reservations_expire(service->shared.reservations, now);
-    timers_set(loop_timers(service->workers[0].worker->loop), timer, now.monotonic_ns + RESERVATION_SWEEP_NS);
-}
-
 static int tables_create(struct service *service)
 {
     size_t listeners = service->settings->listen.count;
@@ -201,7 +190,6 @@ int service_create(const struct settings *settings, struct service **out, struct
     }
     service->settings = settings;
     service->worker_count = count;
-    service->sweep.callback = sweep;
     int result =
         tables_create(service) == 0 ? shared_init(&service->shared, settings, error) : fail_memory(service, error);
     if (result == 0) {
@@ -228,9 +216,6 @@ int service_check(const struct settings *settings, struct settings_error *error)
 
 int service_start(struct service *service)
 {
-    struct timers *timers = loop_timers(service->workers[0].worker->loop);
-    if (timers_set(timers, &service->sweep, net_now().monotonic_ns + RESERVATION_SWEEP_NS) != 0)
-        return ERR_MEMORY;
     for (unsigned i = 0; i < service->worker_count; i++) {
         int result = worker_start(service->workers[i].worker);
         if (result != 0)
