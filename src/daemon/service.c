@@ -240,9 +240,10 @@ static void worker_fini(struct service_worker *worker, size_t listeners)
         if (worker->udp[i].worker)
             front_udp_fini(&worker->udp[i]);
     front_destroy(&worker->front);
+    /* Ending allocations gives buffers back to the relay. */
+    turn_server_destroy(&worker->server);
     if (worker->worker)
         relay_fini(&worker->relay);
-    turn_server_destroy(&worker->server);
 }
 
 void service_destroy(struct service **slot)
