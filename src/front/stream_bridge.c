@@ -108,17 +108,19 @@ void stream_move(struct stream *stream, struct now now)
     struct front *front = stream->front;
     if (front->staging.stream == stream)
         staging_flush(front, now);
+    struct front *to = front->fronts[stream->move_to];
     size_t length = buffer_length(stream->rest);
     struct stream_move *move = memory_zeroed(1, sizeof *move + length);
-    /* One that has not read its earlier answers cannot move: what waits belongs to this worker. */
-    if (!move || stream->doomed || stream_congested(stream)) {
+    /* One that has not read its earlier answers cannot move: what waits belongs to this worker. At the end of all
+     * workers mail is opened for the last time, and may want to go on to one whose mail has been opened already. */
+    if (!move || stream->doomed || stream_congested(stream) || !mailbox_is_open(&to->worker->mailbox)) {
         memory_free(move);
         stream_doom(stream, FRONT_LOG_INFO, "closed: it could not be moved to its peer connection's worker");
         return;
     }
     move->mail.open = arrive;
     move->stream = stream;
-    move->to = front->fronts[stream->move_to];
+    move->to = to;
     move->length = length;
     memcpy(move->bytes, stream->rest->bytes + stream->rest->start, length);
     buffers_give(&front->buffers, &stream->rest);

@@ -24,6 +24,11 @@ struct mailbox {
 int mailbox_init(struct mailbox *mailbox, struct loop *loop);
 /* Mail still inside is opened first. Its own thread, after the others have stopped. */
 void mailbox_fini(struct mailbox *mailbox);
+/* False once mailbox_fini() has been called: what is sent then is never opened. */
+static inline bool mailbox_is_open(const struct mailbox *mailbox)
+{
+    return mailbox->loop != NULL;
+}
 /* Any thread. |mail|->open will be called once on the mailbox's thread, in order of sending. */
 void mailbox_send(struct mailbox *mailbox, struct mail *mail);
 

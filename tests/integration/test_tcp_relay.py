@@ -11,7 +11,7 @@ import pytest
 
 import stun
 from flows import PATIENCE_S
-from server import BOB
+from server import BOB, Posternd
 from stun import Attr, Class, Message, Method
 
 STREAMS = ["tcp", "tls", "tcp6"]
@@ -272,6 +272,23 @@ def test_connection_binds_for_several_workers_in_one_write_are_all_answered(tcp_
     for request in requests:
         answer = client.receive()
         assert (answer.transaction, answer.error) == (request.transaction, 401)
+
+
+def test_server_ends_while_connections_move_between_workers(certificate, workers, tmp_path):
+    server = Posternd(tmp_path, certificate, workers, relay={"tcp": True}).start()
+    moves = b""
+    for worker in (2, 1, 0) * 500:
+        made_up = struct.pack("!I", worker << 26 | 1234)
+        moves += Message(Method.CONNECTION_BIND, attributes=[(Attr.CONNECTION_ID, made_up)]).encode()
+    flows = [server.flow("tcp") for _ in range(30)]
+    for flow in flows:
+        flow.send(moves)
+    try:
+        server.stop()
+    finally:
+        server.kill()
+    for flow in flows:
+        flow.close()
 
 
 def test_connection_bind_without_an_id_is_answered_400(tcp_server, connect):
