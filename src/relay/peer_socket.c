@@ -12,6 +12,8 @@
 #include "relay/relay.h"
 
 #define ACCEPT_BATCH 16
+/* While descriptors or memory are short, trying again at once would only burn the processor. */
+#define ACCEPT_PAUSE_NS (100 * NS_PER_MS)
 /* A peer that vanished without a word would hold its connection as long as the allocation lives. */
 #define PEER_KEEPALIVE_S 60
 
@@ -257,6 +259,20 @@ void peer_socket_join(void *context, struct turn_peer_connection *connection, co
     watch(socket);
 }
 
+static void pause_accepting(struct relay_socket *listening, struct now now)
+{
+    struct loop *loop = listening->relay->worker->loop;
+    if (timers_set(loop_timers(loop), &listening->resume, now.monotonic_ns + ACCEPT_PAUSE_NS) == 0)
+        loop_remove(loop, &listening->source);
+}
+
+void peer_listener_resume(struct timer *timer, struct now now)
+{
+    struct relay_socket *listening = container_of(timer, struct relay_socket, resume);
+    if (loop_add(listening->relay->worker->loop, &listening->source, listening->udp.fd, EPOLLIN) != 0)
+        pause_accepting(listening, now);
+}
+
 void peer_listener_ready(struct loop_source *source, uint32_t events, struct now now)
 {
     (void)events;
@@ -265,8 +281,11 @@ void peer_listener_ready(struct loop_source *source, uint32_t events, struct now
     for (int i = 0; i < ACCEPT_BATCH; i++) {
         struct address peer;
         int fd = net_tcp_accept(listening->udp.fd, &peer);
-        if (fd < 0)
+        if (fd < 0) {
+            if (errno == EMFILE || errno == ENFILE || errno == ENOBUFS || errno == ENOMEM)
+                pause_accepting(listening, now);
             return;
+        }
         struct peer_socket *socket = create(relay, fd, PEER_WAITING);
         if (!socket)
             return;

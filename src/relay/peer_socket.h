@@ -16,5 +16,7 @@ void peer_socket_join(void *context, struct turn_peer_connection *connection, co
 
 /* The listening socket of a relay (struct relay_socket) has connections to accept. */
 void peer_listener_ready(struct loop_source *source, uint32_t events, struct now now);
+/* Its |resume| timer: accepting was put off. */
+void peer_listener_resume(struct timer *timer, struct now now);
 
 #endif

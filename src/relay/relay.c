@@ -61,6 +61,7 @@ static int host_relay_open(void *context, const struct relay_port *port, intptr_
     }
     udp_socket_init(&socket->udp, fd);
     socket->source = (struct loop_source){.ready = tcp ? peer_listener_ready : relay_socket_ready, .fd = -1};
+    socket->resume.callback = peer_listener_resume;
     *socket_out = (intptr_t)socket;
     return 0;
 }
@@ -87,6 +88,7 @@ static void host_relay_close(void *context, struct turn_relay *turn)
     struct relay_socket *socket = relay_socket_of(turn->socket);
     udp_sender_flush(&relay->worker->sender); /* the queue may hold datagrams of this socket */
     loop_remove(relay->worker->loop, &socket->source);
+    timers_cancel(loop_timers(relay->worker->loop), &socket->resume);
     relay_socket_close(turn->socket);
     turn->socket = -1;
 }

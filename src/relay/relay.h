@@ -23,6 +23,7 @@ struct relay {
 struct relay_socket {
     struct loop_source source;
     struct udp_socket udp; /* RELAY_UDP; for RELAY_TCP only its |fd| counts: a listening socket */
+    struct timer resume;   /* RELAY_TCP: accepting, while out of descriptors */
     struct relay *relay;   /* NULL until attached */
     struct turn_relay *turn;
 };

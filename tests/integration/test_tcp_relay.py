@@ -2,6 +2,7 @@
 """TCP relaying (RFC 6062): Connect, ConnectionAttempt, ConnectionBind, across connections."""
 
 import os
+import resource
 import socket
 import struct
 import threading
@@ -272,6 +273,24 @@ def test_connection_binds_for_several_workers_in_one_write_are_all_answered(tcp_
     for request in requests:
         answer = client.receive()
         assert (answer.transaction, answer.error) == (request.transaction, 401)
+
+
+def test_peers_that_cannot_be_accepted_for_want_of_descriptors_burn_no_processor(start, connect):
+    server = start(relay={"tcp": True})
+    client = connect(server, "tcp")
+    relayed = client.allocated(transport=stun.TCP)
+    pid = server.process.pid
+    usual = resource.prlimit(pid, resource.RLIMIT_NOFILE)
+    taken = len(os.listdir(f"/proc/{pid}/fd"))
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, (taken, usual[1]))
+    strangers = [socket.create_connection(relayed, timeout=PATIENCE_S) for _ in range(5)]
+    before = server.processor_s()
+    time.sleep(0.5)
+    assert server.processor_s() - before < 0.2
+    resource.prlimit(pid, resource.RLIMIT_NOFILE, usual)
+    for stranger in strangers:  # who have no permission
+        assert stranger.recv(1) == b""
+        stranger.close()
 
 
 def test_server_ends_while_connections_move_between_workers(certificate, workers, tmp_path):
