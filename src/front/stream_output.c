@@ -10,10 +10,10 @@
 
 #define RECORD_PLAINTEXT 16384
 
-/* Up to so many bytes each message gets a TLS record of its own, still in one write: there are clients that take a
- * record for a message (coturn's turnutils_uclient), and a client can use each as soon as its segment arrives. A larger
- * batch shares records: half a microsecond for each message would add up. */
-#define SEPARATE_RECORDS_MAX 4096
+/* In a batch of up to so many messages each gets a TLS record of its own, still in one write: there are clients that
+ * take a record for a message (coturn's turnutils_uclient), and a client can use each as soon as its segment arrives. A
+ * larger batch shares records: a microsecond for each message would add up. */
+#define SEPARATE_RECORDS_MAX 4
 
 static void note_blocked(struct stream *stream, struct now now)
 {
@@ -83,7 +83,7 @@ static void write_batch(struct stream *stream, unsigned first, unsigned last, st
 {
     const struct staging *staging = &stream->front->staging;
     size_t start = packet_start(staging, first), length = packet_start(staging, last) - start;
-    if (!stream->tls || length > SEPARATE_RECORDS_MAX) {
+    if (!stream->tls || last - first > SEPARATE_RECORDS_MAX) {
         stream_write(stream, staging->bytes + start, length, now);
     } else {
         struct tls_output output = {.bytes = stream->front->output, .size = sizeof stream->front->output};
