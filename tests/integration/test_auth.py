@@ -297,17 +297,18 @@ def test_bid_down_by_a_nonce_without_its_cookie_is_detected(server, connect):
         assert client.exchange(message).error == 438
 
 
-@pytest.mark.parametrize("size, code", [(16, 401), (12, 401), (4, 401), (0, 401)])
-def test_integrity_cut_short_proves_nothing(server, connect, size, code):
+@pytest.mark.parametrize("size", [16, 28, 12, 4, 0])
+def test_integrity_cut_short_proves_nothing(server, connect, size):
     """Truncation is for usages that allow it; TURN does not (RFC 8489 §14.6)."""
     client = connect(server, credentials=dataclasses.replace(ALICE, algorithm=Algorithm.SHA256))
     client.challenged()
     message = Message(Method.ALLOCATE, attributes=[REQUESTED_UDP])
     whole = client.sign(message)
-    mac = whole[-32:-32 + size] if size else b""
-    body = whole[20:-36] + stun.pack_attribute(Attr.MESSAGE_INTEGRITY_SHA256, mac)
-    message.raw = whole[:2] + struct.pack("!H", len(body)) + whole[4:20] + body
-    assert client.exchange(message).error in (400, code)
+    length = struct.pack("!H", len(whole) - 20 - 32 + size)
+    covered = whole[:2] + length + whole[4:-36]
+    mac = hmac.digest(client.credentials.key(REALM), covered, "sha256")[:size]
+    message.raw = covered + stun.pack_attribute(Attr.MESSAGE_INTEGRITY_SHA256, mac)
+    assert client.exchange(message).error in (400, 401)
 
 
 # Username anonymity

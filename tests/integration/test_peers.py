@@ -204,7 +204,7 @@ def test_own_listener_is_not_reached_by_send(server, connect):
     assert client.permit("127.0.0.1").ok
     request = Message(Method.BINDING)
     client.send_indication(("127.0.0.1", server.port), request.encode())
-    client.receive_nothing()
+    client.receive_nothing(settle_s=0.1)
 
 
 def test_own_listener_is_not_reached_by_connect(start, connect):
@@ -226,7 +226,7 @@ def test_wildcard_listener_is_no_peer_on_any_local_address(start, connect, ip):
     request = Message(Method.BINDING).encode()
     client.send_channel(0x4000, request)
     client.send_indication((ip, server.port), request)
-    client.receive_nothing()
+    client.receive_nothing(settle_s=0.1)
 
 
 def test_peer_of_port_zero_is_never_sent_to(server, connect):

@@ -98,9 +98,15 @@ class Client:
         assert (frame.method, frame.message_class) == (Method.DATA, Class.INDICATION), frame
         return frame.address(Attr.XOR_PEER_ADDRESS), frame.get(Attr.DATA)
 
-    def receive_nothing(self):
-        """Asserts that nothing has come and nothing was under way before a Binding round trip."""
+    def receive_nothing(self, settle_s=0):
+        """Asserts that nothing has come and nothing was under way before a Binding round trip.
+
+        settle_s  for what would take a way round outside of the server and back
+        """
         assert self.binding().ok
+        if settle_s:
+            time.sleep(settle_s)
+            assert self.binding().ok
         assert not self.inbox, f"unexpected: {list(self.inbox)}"
 
     # Requests
