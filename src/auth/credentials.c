@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "auth/credentials.h"
 
-#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -40,13 +39,13 @@ struct credentials {
 
 static struct span realm_of(const struct credentials *credentials)
 {
-    return (struct span){credentials->realm, strlen(credentials->realm)};
+    return span_of_text(credentials->realm);
 }
 
 void credential_key_derive(enum password_algorithm algorithm, struct span username, struct span realm,
                            struct span password, struct credential_key *out)
 {
-    const struct span colon = {":", 1};
+    const struct span colon = span_of_text(":");
     const struct span spans[] = {username, colon, realm, colon, password};
     memset(out, 0, sizeof *out);
     if (algorithm == PASSWORD_SHA256) {
@@ -106,7 +105,7 @@ static struct account *find_name(const struct credentials *credentials, struct s
     uint64_t hash = siphash(&credentials->hash_key, name.bytes, name.length);
     for (struct hash_entry *e = hash_first(&credentials->by_name, hash); e; e = hash_next(e)) {
         struct account *account = container_of(e, struct account, by_name);
-        if (account->name_length == name.length && memcmp(account->name, name.bytes, name.length) == 0)
+        if (span_equal((struct span){account->name, account->name_length}, name))
             return account;
     }
     return NULL;
@@ -125,7 +124,7 @@ static struct account *find_userhash(const struct credentials *credentials, cons
 
 int credentials_add_account(struct credentials *credentials, const char *username, const char *password)
 {
-    struct span name = {username, strlen(username)}, realm = realm_of(credentials);
+    struct span name = span_of_text(username), realm = realm_of(credentials);
     if (name.length == 0)
         return ERR_MALFORMED;
     if (name.length > USERNAME_MAX)
@@ -141,10 +140,9 @@ int credentials_add_account(struct credentials *credentials, const char *usernam
         return ERR_MEMORY;
     }
     account->name_length = name.length;
-    struct span secret = {password, strlen(password)};
-    credential_key_derive(PASSWORD_MD5, name, realm, secret, &account->md5);
-    credential_key_derive(PASSWORD_SHA256, name, realm, secret, &account->sha256);
-    const struct span hashed[] = {name, {":", 1}, realm};
+    credential_key_derive(PASSWORD_MD5, name, realm, span_of_text(password), &account->md5);
+    credential_key_derive(PASSWORD_SHA256, name, realm, span_of_text(password), &account->sha256);
+    const struct span hashed[] = {name, span_of_text(":"), realm};
     crypto_sha256(hashed, 3, account->userhash);
     hash_insert(&credentials->by_name, &account->by_name, siphash(&credentials->hash_key, name.bytes, name.length));
     hash_insert(&credentials->by_userhash, &account->by_userhash,

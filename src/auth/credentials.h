@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "base/now.h"
+#include "base/span.h"
 #include "crypto/digest.h"
 
 #define USERNAME_MAX 508 /* bytes, RFC 8489 §14.3 */

@@ -4,7 +4,6 @@
 #include <assert.h>
 #include <pthread.h>
 #include <stdatomic.h>
-#include <stdbool.h>
 #include <string.h>
 
 #include "base/error.h"
@@ -12,6 +11,7 @@
 #include "base/list.h"
 #include "base/memory.h"
 #include "base/siphash.h"
+#include "crypto/digest.h"
 
 #define SHARDS             16
 #define ANSWER_BUCKETS     16384 /* 128 KiB; networks that share one share its limit */
@@ -139,7 +139,7 @@ static struct ledger_user *user_find(struct ledger *ledger, struct span name, ui
     struct shard *shard = &ledger->shards[shard_of(hash)];
     for (struct hash_entry *e = hash_first(&shard->users, hash); e; e = hash_next(e)) {
         struct ledger_user *user = container_of(e, struct ledger_user, entry);
-        if (user->name_length == name.length && memcmp(user->name, name.bytes, name.length) == 0)
+        if (span_equal((struct span){user->name, user->name_length}, name))
             return user;
     }
     struct ledger_user *user = memory_zeroed(1, sizeof *user + name.length);
@@ -284,9 +284,9 @@ static void source_end(struct ledger *ledger, enum source_use use, struct ledger
 }
 
 int ledger_allocation_begin(struct ledger *ledger, struct span user_part, const struct address *client,
-                            struct ledger_user **user_out, struct ledger_source **source_out, int *everybody_out)
+                            struct ledger_user **user_out, struct ledger_source **source_out, bool *everybody_out)
 {
-    *everybody_out = 0;
+    *everybody_out = false;
     int result = user_begin(ledger, user_part, user_out);
     if (result != 0)
         return result;
@@ -295,7 +295,7 @@ int ledger_allocation_begin(struct ledger *ledger, struct span user_part, const 
         goto no_source;
     if (count_up(&ledger->allocations, ledger->limits.allocations))
         return 0;
-    *everybody_out = 1;
+    *everybody_out = true;
     result = ERR_FULL;
     source_end(ledger, SOURCE_ALLOCATION, source_out);
 no_source:
@@ -388,16 +388,16 @@ uint64_t ledger_bandwidth_lease(struct ledger *ledger, struct ledger_user *user,
     return granted;
 }
 
-int ledger_bandwidth_limited(const struct ledger *ledger)
+bool ledger_bandwidth_limited(const struct ledger *ledger)
 {
     return ledger->limits.bandwidth_bps > 0 || ledger->limits.bandwidth_per_user_bps > 0;
 }
 
-int ledger_answer_allowed(struct ledger *ledger, const struct address *client, struct now now)
+bool ledger_answer_allowed(struct ledger *ledger, const struct address *client, struct now now)
 {
     uint64_t rate = ledger->limits.answers_per_network;
     if (rate == 0)
-        return 1;
+        return true;
     struct address network =
         address_masked(client, client->family == ADDRESS_IPV6 ? ANSWER_PREFIX_IPV6 : ANSWER_PREFIX_IPV4);
     uint64_t hash = siphash(&ledger->hash_key, &network, sizeof network);
@@ -408,10 +408,10 @@ int ledger_answer_allowed(struct ledger *ledger, const struct address *client, s
     for (;;) {
         uint64_t next_ns = (full_ns > now.monotonic_ns ? full_ns : now.monotonic_ns) + interval_ns;
         if (next_ns > latest_ns)
-            return 0;
+            return false;
         if (atomic_compare_exchange_weak_explicit(bucket, &full_ns, next_ns, memory_order_relaxed,
                                                   memory_order_relaxed))
-            return 1;
+            return true;
     }
 }
 

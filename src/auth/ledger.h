@@ -4,12 +4,12 @@
 #ifndef AUTH_LEDGER_H
 #define AUTH_LEDGER_H
 
-#include <stddef.h>
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/address.h"
 #include "base/now.h"
-#include "crypto/digest.h"
+#include "base/span.h"
 
 struct ledger_limits {
     uint32_t allocations;            /* in all; 0: no limit (the same for all below) */
@@ -35,7 +35,7 @@ void ledger_destroy(struct ledger **ledger);
  * ledger_allocation_end(). Returns 0, or ERR_FULL (the user's or source's limit -> 486; the limit of all sets
  * |*everybody_out| -> 508 or 300), or ERR_MEMORY. */
 int ledger_allocation_begin(struct ledger *ledger, struct span user_part, const struct address *client,
-                            struct ledger_user **user_out, struct ledger_source **source_out, int *everybody_out);
+                            struct ledger_user **user_out, struct ledger_source **source_out, bool *everybody_out);
 /* Gives both back and sets them to NULL. */
 void ledger_allocation_end(struct ledger *ledger, struct ledger_user **user, struct ledger_source **source);
 
@@ -48,11 +48,11 @@ void ledger_half_open_end(struct ledger *ledger, struct ledger_source **source);
  * means drop, and do not ask again for some milliseconds. Without limits everything is granted, and callers need not
  * ask: ledger_bandwidth_limited(). */
 uint64_t ledger_bandwidth_lease(struct ledger *ledger, struct ledger_user *user, uint64_t bytes, struct now now);
-int ledger_bandwidth_limited(const struct ledger *ledger);
+bool ledger_bandwidth_limited(const struct ledger *ledger);
 
 /* Whether one more answer may go to an unauthenticated |client|. Lock-free; a fixed table of buckets under a keyed
  * hash. */
-int ledger_answer_allowed(struct ledger *ledger, const struct address *client, struct now now);
+bool ledger_answer_allowed(struct ledger *ledger, const struct address *client, struct now now);
 
 struct ledger_totals {
     uint32_t allocations, users, sources, half_open; /* users and sources: accounts of usage in memory */

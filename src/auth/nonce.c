@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "auth/nonce.h"
 
-#include <assert.h>
 #include <string.h>
 
 #include "base/cursor.h"

@@ -8,16 +8,13 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include "base/span.h"
+
 #define MD5_SIZE    16
 #define SHA1_SIZE   20
 #define SHA256_SIZE 32
 
-/* A run of borrowed bytes; the functions below hash several as if they stood together. */
-struct span {
-    const void *bytes;
-    size_t length;
-};
-
+/* Several spans are hashed as if they stood together. */
 void crypto_md5(const struct span *spans, size_t count, uint8_t out[MD5_SIZE]);
 void crypto_sha256(const struct span *spans, size_t count, uint8_t out[SHA256_SIZE]);
 void crypto_hmac_sha1(struct span key, const struct span *spans, size_t count, uint8_t out[SHA1_SIZE]);

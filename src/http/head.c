@@ -55,7 +55,7 @@ static bool all_bytes(struct span span, bool (*is)(uint8_t c))
 
 bool http_span_equals(struct span span, const char *text)
 {
-    return span.length == strlen(text) && memcmp(span.bytes, text, span.length) == 0;
+    return span_equal(span, span_of_text(text));
 }
 
 bool http_span_equals_ignoring_case(struct span span, const char *text)
@@ -202,7 +202,7 @@ static const struct http_field *find_from(const struct http_head *head, unsigned
 
 const struct http_field *http_head_find(const struct http_head *head, const char *name)
 {
-    return find_from(head, 0, (struct span){name, strlen(name)});
+    return find_from(head, 0, span_of_text(name));
 }
 
 const struct http_field *http_head_find_next(const struct http_head *head, const struct http_field *previous)

@@ -8,7 +8,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#include "crypto/digest.h"
+#include "base/span.h"
 
 #define HTTP_HEAD_MAX   8192 /* bytes, from the request line to the empty line */
 #define HTTP_TARGET_MAX 4096 /* bytes of the request target */

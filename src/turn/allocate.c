@@ -185,7 +185,7 @@ static enum stun_error_code relays_open(const struct turn_request *request, stru
 
 static enum stun_error_code account(const struct turn_request *request, struct turn_allocation *allocation)
 {
-    int everybody;
+    bool everybody;
     int error = ledger_allocation_begin(request->server->settings->ledger, request->user_part, &request->flow->client,
                                         &allocation->user, &allocation->source, &everybody);
     if (error == ERR_MEMORY || everybody)

@@ -82,11 +82,6 @@ static inline struct span turn_allocation_user_part(const struct turn_allocation
                          (size_t)(allocation->username_length - allocation->user_part_at)};
 }
 
-static inline bool span_equal(struct span a, struct span b)
-{
-    return a.length == b.length && memcmp(a.bytes, b.bytes, a.length) == 0;
-}
-
 /* The relay of |family|, or NULL. */
 static inline struct turn_relay *turn_allocation_relay(struct turn_allocation *allocation, uint8_t family)
 {

@@ -12,11 +12,6 @@ static struct span span_of(const struct client_text *text)
     return (struct span){text->bytes, text->length};
 }
 
-static bool text_equal(const struct client_text *text, const void *bytes, size_t length)
-{
-    return text->length == length && (length == 0 || memcmp(text->bytes, bytes, length) == 0);
-}
-
 /* Copies |bytes|; on failure the old text stays. */
 static int text_set(struct client_text *text, const void *bytes, size_t length)
 {
@@ -106,8 +101,8 @@ int client_authentication_challenge(struct client_authentication *authentication
     if (error != 0)
         return error;
 
-    bool same_key =
-        algorithm == authentication->algorithm && text_equal(&authentication->realm, realm->value, realm->length);
+    bool same_key = algorithm == authentication->algorithm &&
+                    span_equal(span_of(&authentication->realm), (struct span){realm->value, realm->length});
     bool offered = offer && nonce_features(nonce->value, nonce->length) & NONCE_PASSWORD_ALGORITHMS;
     if (text_set(&authentication->realm, realm->value, realm->length) != 0 ||
         text_set(&authentication->nonce, nonce->value, nonce->length) != 0 ||

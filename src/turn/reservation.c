@@ -8,6 +8,7 @@
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/memory.h"
+#include "crypto/digest.h"
 
 /* Ports held for one user at a time: a pair is made for RTP and RTCP of one call, a flood of pairs is none. */
 #define RESERVATIONS_PER_USER_MAX 8
@@ -81,8 +82,7 @@ void reservations_destroy(struct reservations **reservations)
 
 static bool belongs_to(const struct reservation *reservation, struct span user_part)
 {
-    return reservation->user_length == user_part.length &&
-           memcmp(reservation->user, user_part.bytes, user_part.length) == 0;
+    return span_equal((struct span){reservation->user, reservation->user_length}, user_part);
 }
 
 static bool has_room(const struct reservations *reservations, struct span user_part)

@@ -38,7 +38,7 @@ static struct ledger *built(struct ledger_limits limits)
 struct use {
     struct ledger_user *user;
     struct ledger_source *source;
-    int everybody;
+    bool everybody;
 };
 
 static int begin(struct ledger *ledger, const char *user, const char *client, struct use *use)
@@ -63,7 +63,7 @@ static void limit_per_user_counts_all_his_sources(void **state)
     assert_int_equal(begin(ledger, "alice", "192.0.2.1", &one), 0);
     assert_int_equal(begin(ledger, "alice", "192.0.2.2", &two), 0);
     assert_int_equal(begin(ledger, "alice", "192.0.2.3", &other), ERR_FULL);
-    assert_int_equal(other.everybody, 0);
+    assert_false(other.everybody);
     assert_int_equal(begin(ledger, "alice2", "192.0.2.3", &other), 0);
     assert_int_equal(ledger_totals(ledger).allocations, 3);
     assert_int_equal(ledger_totals(ledger).users, 2);
@@ -101,7 +101,7 @@ static void limit_of_all_is_told_apart(void **state)
     struct use one, more;
     assert_int_equal(begin(ledger, "a", "192.0.2.1", &one), 0);
     assert_int_equal(begin(ledger, "b", "192.0.2.2", &more), ERR_FULL);
-    assert_int_equal(more.everybody, 1);
+    assert_true(more.everybody);
     assert_int_equal(ledger_totals(ledger).users, 1);
     assert_int_equal(ledger_totals(ledger).sources, 1);
     end(ledger, &one);
@@ -238,7 +238,7 @@ static unsigned answers(struct ledger *ledger, const char *client, unsigned aske
     unsigned allowed = 0;
     struct address address = address_of(client);
     for (unsigned i = 0; i < asked; i++)
-        allowed += ledger_answer_allowed(ledger, &address, at_ms(ms)) != 0;
+        allowed += ledger_answer_allowed(ledger, &address, at_ms(ms));
     return allowed;
 }
 
