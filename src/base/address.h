@@ -36,6 +36,13 @@ static inline bool address_same_ip(const struct address *a, const struct address
     return a->family == b->family && memcmp(a->ip, b->ip, sizeof a->ip) == 0;
 }
 
+/* True for 0.0.0.0 and ::. */
+static inline bool address_is_unspecified(const struct address *address)
+{
+    static const uint8_t zeros[sizeof address->ip];
+    return memcmp(address->ip, zeros, sizeof zeros) == 0;
+}
+
 /* Bytes of an IP of |family|: 4, 16, or 0 for none. */
 static inline size_t address_ip_length(uint8_t family)
 {

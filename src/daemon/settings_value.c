@@ -182,9 +182,8 @@ static int ports_read(const struct settings_row *row, const char *text, struct s
 
 static bool relayable(const struct address *address)
 {
-    static const uint8_t zeros[16];
     bool multicast = address->family == ADDRESS_IPV4 ? address->ip[0] >= 224 : address->ip[0] == 0xFF;
-    return address->port == 0 && !multicast && memcmp(address->ip, zeros, sizeof zeros) != 0;
+    return address->port == 0 && !multicast && !address_is_unspecified(address);
 }
 
 static int relay_address_read(const struct settings_row *row, const char *text, unsigned line,

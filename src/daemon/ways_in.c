@@ -20,19 +20,13 @@ static const struct way {
     {"turns", "tcp", SETTINGS_TLS, false},
 };
 
-static bool is_wildcard(const struct address *address)
-{
-    static const uint8_t zeros[16];
-    return memcmp(address->ip, zeros, sizeof zeros) == 0;
-}
-
 /* "IP:PORT" of |listener| as a client of |by|'s family writes it. False where the two do not go together. */
 static bool format_address(const struct settings_listener *listener, const struct settings_relay_address *by,
                            char text[ADDRESS_TEXT_MAX])
 {
     struct address address = by->public_address;
     if (address.family != listener->address.family ||
-        (!is_wildcard(&listener->address) && !address_same_ip(&listener->address, &by->private_address)))
+        (!address_is_unspecified(&listener->address) && !address_same_ip(&listener->address, &by->private_address)))
         return false;
     address.port = listener->address.port;
     address_format(&address, text);

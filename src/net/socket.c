@@ -62,23 +62,13 @@ struct address net_address(const struct sockaddr_storage *storage)
     return address;
 }
 
-static struct address name_of(int fd, int (*get)(int, struct sockaddr *, socklen_t *))
+struct address net_local_address(int fd)
 {
     struct sockaddr_storage storage = {0};
     socklen_t length = sizeof storage;
-    if (get(fd, (struct sockaddr *)&storage, &length) != 0)
+    if (getsockname(fd, (struct sockaddr *)&storage, &length) != 0)
         return (struct address){0};
     return net_address(&storage);
-}
-
-struct address net_local_address(int fd)
-{
-    return name_of(fd, getsockname);
-}
-
-struct address net_peer_address(int fd)
-{
-    return name_of(fd, getpeername);
 }
 
 static bool option(int fd, int level, int name, int value)
@@ -127,12 +117,6 @@ static void fragment_freely(int fd, const struct address *address)
         option(fd, IPPROTO_IP, IP_MTU_DISCOVER, IP_PMTUDISC_OMIT);
 }
 
-bool net_address_unspecified(const struct address *address)
-{
-    static const uint8_t zeros[16];
-    return memcmp(address->ip, zeros, sizeof zeros) == 0;
-}
-
 int net_udp_listen(const struct address *address, bool share)
 {
     int fd = socket_create(address, SOCK_DGRAM);
@@ -141,7 +125,7 @@ int net_udp_listen(const struct address *address, bool share)
     bool six = address->family == ADDRESS_IPV6;
     if (share && !option(fd, SOL_SOCKET, SO_REUSEPORT, 1))
         return give_up(fd);
-    if (net_address_unspecified(address) && !option(fd, level_of(address), six ? IPV6_RECVPKTINFO : IP_PKTINFO, 1))
+    if (address_is_unspecified(address) && !option(fd, level_of(address), six ? IPV6_RECVPKTINFO : IP_PKTINFO, 1))
         return give_up(fd);
     option(fd, IPPROTO_UDP, UDP_GRO, 1);
     if (!option(fd, SOL_SOCKET, SO_RCVBUFFORCE, LISTENER_BUFFER))

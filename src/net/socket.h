@@ -12,17 +12,15 @@
 #include "base/address.h"
 #include "base/now.h"
 
+/* Both clocks, read now. Inside a worker loop_now() says the time of the turn at no cost. */
 struct now net_now(void);
 
 /* |address| as a sockaddr in |storage|; returns its length. */
 socklen_t net_sockaddr(const struct address *address, struct sockaddr_storage *storage);
 /* The reverse. A v4-mapped IPv6 address stays IPv6: our sockets are V6ONLY, so none arrives. */
 struct address net_address(const struct sockaddr_storage *storage);
+/* The address that |fd| is bound to, family NONE where that cannot be told. */
 struct address net_local_address(int fd);
-struct address net_peer_address(int fd);
-
-/* True for 0.0.0.0 and ::. */
-bool net_address_unspecified(const struct address *address);
 
 /* A UDP socket that answers from the address that was asked (packet info on), with GRO and, if |share|, SO_REUSEPORT.
  * Returns the descriptor, ERR_IN_USE or ERR_SYSTEM. */

@@ -14,7 +14,7 @@
 void udp_socket_init(struct udp_socket *socket, int fd)
 {
     *socket = (struct udp_socket){.fd = fd, .local = net_local_address(fd)};
-    socket->packet_info = net_address_unspecified(&socket->local);
+    socket->packet_info = address_is_unspecified(&socket->local);
 }
 
 int udp_receiver_init(struct udp_receiver *receiver)
@@ -89,7 +89,7 @@ int udp_receive(struct udp_receiver *receiver, const struct udp_socket *socket)
     return count;
 }
 
-int udp_receive_icmp(const struct udp_socket *socket, struct udp_icmp *out)
+bool udp_receive_icmp(const struct udp_socket *socket, struct udp_icmp *out)
 {
     struct sockaddr_storage name = {0};
     union {
@@ -106,7 +106,7 @@ int udp_receive_icmp(const struct udp_socket *socket, struct udp_icmp *out)
                                 .msg_control = &control,
                                 .msg_controllen = sizeof control};
         if (recvmsg(socket->fd, &header, MSG_ERRQUEUE | MSG_DONTWAIT) < 0)
-            return 0;
+            return false;
         for (struct cmsghdr *c = CMSG_FIRSTHDR(&header); c; c = CMSG_NXTHDR(&header, c)) {
             bool four = c->cmsg_level == IPPROTO_IP && c->cmsg_type == IP_RECVERR;
             bool six = c->cmsg_level == IPPROTO_IPV6 && c->cmsg_type == IPV6_RECVERR;
@@ -118,7 +118,7 @@ int udp_receive_icmp(const struct udp_socket *socket, struct udp_icmp *out)
                 continue;
             *out = (struct udp_icmp){
                 .peer = net_address(&name), .type = error.ee_type, .code = error.ee_code, .data = error.ee_info};
-            return 1;
+            return true;
         }
     }
 }

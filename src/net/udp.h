@@ -61,8 +61,8 @@ struct udp_icmp {
     uint8_t type, code;
     uint32_t data; /* next-hop MTU where the error tells one */
 };
-/* Takes one from the socket's error queue. Returns 1, or 0 if there is none. */
-int udp_receive_icmp(const struct udp_socket *socket, struct udp_icmp *out);
+/* Takes one from the socket's error queue. False if there is none. */
+bool udp_receive_icmp(const struct udp_socket *socket, struct udp_icmp *out);
 
 #define UDP_SEND_MESSAGES 64
 #define UDP_SEND_IOVECS   512

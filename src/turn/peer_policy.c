@@ -190,19 +190,13 @@ static bool is_local(const struct peer_policy *policy, const struct address *add
     return false;
 }
 
-static bool is_unspecified(const struct address *address)
-{
-    static const uint8_t zeros[16];
-    return memcmp(address->ip, zeros, sizeof zeros) == 0;
-}
-
 static bool listens_at(const struct peer_policy *policy, const struct address *address)
 {
     for (size_t i = 0; i < policy->listeners.count; i++) {
         const struct address *listener = &policy->listeners.addresses[i];
         if (listener->port != address->port || listener->family != address->family)
             continue;
-        if (address_same_ip(listener, address) || (is_unspecified(listener) && is_local(policy, address)))
+        if (address_same_ip(listener, address) || (address_is_unspecified(listener) && is_local(policy, address)))
             return true;
     }
     return false;

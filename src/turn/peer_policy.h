@@ -6,12 +6,12 @@
 #define TURN_PEER_POLICY_H
 
 #include <stdbool.h>
-#include <stddef.h>
 
 #include "base/address.h"
 
 struct peer_policy;
 
+/* Returns 0 or ERR_MEMORY. */
 int peer_policy_create(struct peer_policy **out);
 void peer_policy_destroy(struct peer_policy **policy);
 /* Return 0 or ERR_MEMORY. Deny wins over allow, allow over the built-in refusal. */
