@@ -12,11 +12,6 @@ static bool is_stun(uint8_t first)
     return first <= 3;
 }
 
-static bool is_channel_data(uint8_t first)
-{
-    return first >= CHANNEL_NUMBER_FIRST >> 8 && first <= CHANNEL_NUMBER_LAST >> 8;
-}
-
 static bool is_letter(uint8_t first)
 {
     return (first >= 'A' && first <= 'Z') || (first >= 'a' && first <= 'z');
@@ -28,7 +23,7 @@ enum first_bytes first_bytes_of_datagram(uint8_t first)
         return FIRST_BYTES_STUN;
     if (first >= 20 && first <= 63)
         return FIRST_BYTES_DTLS;
-    if (is_channel_data(first))
+    if (channel_data_begins_with(first))
         return FIRST_BYTES_CHANNEL_DATA;
     return FIRST_BYTES_UNKNOWN;
 }
@@ -49,7 +44,7 @@ int stun_frame_length(const uint8_t *bytes, size_t length)
     if (length < CHANNEL_DATA_HEADER_SIZE)
         return ERR_SHORT;
     size_t declared = load_u16(bytes + 2);
-    if (is_channel_data(bytes[0]))
+    if (channel_data_begins_with(bytes[0]))
         return (int)(CHANNEL_DATA_HEADER_SIZE + declared + stun_padding(declared));
     if (!is_stun(bytes[0]) || stun_padding(declared) != 0)
         return ERR_MALFORMED;

@@ -14,6 +14,12 @@
 #define CHANNEL_NUMBER_LAST 0x7FFF
 #define STUN_FRAME_MAX      (20 + 65532) /* longest frame on a stream: a STUN message; ChannelData ends at 65,540 */
 
+/* True for 64..127. */
+static inline bool channel_data_begins_with(uint8_t first)
+{
+    return first >= CHANNEL_NUMBER_FIRST >> 8 && first <= CHANNEL_NUMBER_LAST >> 8;
+}
+
 /* What the first (decrypted) bytes of a flow announce (RFC 7983, RFC 8656 §12). On a stream the first frame is never
  * ChannelData, since no channel is bound yet, so there a capital letter means HTTP although 'A' to 'O' are
  * ChannelData's first bytes too. */

@@ -202,14 +202,14 @@ int stun_address_decode(const struct stun_message *message, const struct stun_at
 {
     struct reader reader = reader_over(attribute->value, attribute->length);
     reader_u8(&reader); /* reserved: ignored */
-    uint8_t family = reader_u8(&reader);
+    uint8_t family = stun_family_decode(reader_u8(&reader));
     uint16_t port = reader_u16(&reader);
     if (reader.failed)
         return ERR_MALFORMED;
-    if (family != 1 && family != 2)
+    if (family == ADDRESS_NONE)
         return ERR_FAMILY;
 
-    size_t ip_length = family == 1 ? 4 : 16;
+    size_t ip_length = address_ip_length(family);
     if (reader_left(&reader) != ip_length)
         return ERR_MALFORMED;
     uint8_t ip[16];
@@ -218,7 +218,7 @@ int stun_address_decode(const struct stun_message *message, const struct stun_at
         address_mask(ip, ip_length, message->bytes);
         port ^= STUN_MAGIC_COOKIE >> 16;
     }
-    *out = family == 1 ? address_ipv4(ip, port) : address_ipv6(ip, port);
+    *out = family == ADDRESS_IPV4 ? address_ipv4(ip, port) : address_ipv6(ip, port);
     return 0;
 }
 
@@ -284,7 +284,7 @@ static void add_address(struct stun_builder *builder, uint16_t type, const struc
     if (!to)
         return;
     to[0] = 0;
-    to[1] = address->family == ADDRESS_IPV4 ? 1 : 2;
+    to[1] = stun_family_encode(address->family);
     store_u16(to + 2, (uint16_t)(address->port ^ (xored ? STUN_MAGIC_COOKIE >> 16 : 0)));
     memcpy(to + 4, address->ip, ip_length);
     if (xored)

@@ -70,6 +70,16 @@ const struct stun_attribute *stun_message_find_next(const struct stun_message *m
  * (RFC 8489 §14.6) of 16..28 bytes is checked over its length. */
 bool stun_message_verify(const struct stun_message *message, enum stun_integrity kind, struct span key);
 
+/* How enum address_family is written in attributes (RFC 8489 §14.1). An unknown number decodes to ADDRESS_NONE. */
+static inline uint8_t stun_family_encode(uint8_t family)
+{
+    return family == ADDRESS_IPV4 ? 1 : 2;
+}
+static inline uint8_t stun_family_decode(uint8_t number)
+{
+    return number == 1 ? ADDRESS_IPV4 : number == 2 ? ADDRESS_IPV6 : ADDRESS_NONE;
+}
+
 /* The value of an XOR-*-ADDRESS (|xored|) or MAPPED-ADDRESS / ALTERNATE-SERVER. Returns 0, ERR_FAMILY for a family that
  * is neither 1 nor 2, or ERR_MALFORMED. */
 int stun_address_decode(const struct stun_message *message, const struct stun_attribute *attribute, bool xored,

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Allocate (RFC 8656 §7.2, RFC 6062 §5.1). */
-#include "base/cursor.h"
 #include "base/error.h"
 #include "turn/core.h"
 #include "turn/methods.h"
@@ -232,7 +231,7 @@ static void answer_write(const struct turn_allocation *allocation, struct stun_b
         stun_builder_add(answer, STUN_RESERVATION_TOKEN, kept->token, sizeof kept->token);
     stun_builder_add_xor_address(answer, STUN_XOR_MAPPED_ADDRESS, &allocation->flow.client);
     if (kept->missing_family != ADDRESS_NONE) {
-        uint8_t value[4] = {kept->missing_family == ADDRESS_IPV4 ? 1 : 2, 0, (uint8_t)(kept->missing_error_code / 100),
+        uint8_t value[4] = {stun_family_encode(kept->missing_family), 0, (uint8_t)(kept->missing_error_code / 100),
                             (uint8_t)(kept->missing_error_code % 100)};
         stun_builder_add(answer, STUN_ADDRESS_ERROR_CODE, value, sizeof value);
     }

@@ -167,7 +167,7 @@ static void encode_method(const struct turn_client_session *session, const struc
         stun_builder_add_u32(builder, STUN_REQUESTED_TRANSPORT, REQUESTED_UDP);
         if (session->relay_family != ADDRESS_NONE)
             stun_builder_add_u32(builder, STUN_REQUESTED_ADDRESS_FAMILY,
-                                 session->relay_family == ADDRESS_IPV4 ? 1u << 24 : 2u << 24);
+                                 (uint32_t)stun_family_encode(session->relay_family) << 24);
         if (session->lifetime_s > 0)
             stun_builder_add_u32(builder, STUN_LIFETIME, session->lifetime_s);
         break;
@@ -495,16 +495,6 @@ static struct transaction *transaction_find(struct turn_client_session *session,
     return NULL;
 }
 
-/* The number of an error response, 0 where it has none that makes sense (RFC 8489 §14.8). */
-static int error_code_of(const struct stun_message *response)
-{
-    const struct stun_attribute *attribute = stun_message_find(response, STUN_ERROR_CODE);
-    if (!attribute)
-        return 0;
-    int class = attribute->value[2] & 7, number = attribute->value[3];
-    return class >= 3 && class <= 6 && number < 100 ? class * 100 + number : 0;
-}
-
 static void response_receive(struct turn_client_session *session, const struct stun_message *response, struct now now)
 {
     int index;
@@ -513,8 +503,9 @@ static void response_receive(struct turn_client_session *session, const struct s
         return;
     int code = 0;
     if (response->class == STUN_ERROR) {
-        code = error_code_of(response);
-        if (code == 0)
+        const struct stun_attribute *attribute = stun_message_find(response, STUN_ERROR_CODE);
+        code = attribute ? stun_error_decode(attribute) : ERR_MALFORMED;
+        if (code < 0)
             return;
     }
     if (code == STUN_UNAUTHENTICATED || code == STUN_STALE_NONCE)
@@ -531,7 +522,7 @@ static void message_receive(struct turn_client_session *session, const uint8_t *
 {
     if (session->state == SESSION_OVER || length == 0)
         return;
-    if (first_bytes_of_datagram(bytes[0]) == FIRST_BYTES_CHANNEL_DATA) {
+    if (channel_data_begins_with(bytes[0])) {
         channel_data_receive(session, bytes, length);
         return;
     }

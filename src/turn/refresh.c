@@ -18,7 +18,7 @@ bool turn_family_requested(const struct turn_request *request, uint16_t type, ui
     const struct stun_attribute *attribute = stun_message_find(request->message, type);
     if (!attribute)
         return false;
-    *out = attribute->value[0] == 1 ? ADDRESS_IPV4 : attribute->value[0] == 2 ? ADDRESS_IPV6 : ADDRESS_NONE;
+    *out = stun_family_decode(attribute->value[0]);
     return true;
 }
 

@@ -217,7 +217,7 @@ int turn_server_receive(struct turn_server *server, const struct turn_flow *flow
                         struct now now)
 {
     bool stream = turn_transport_is_stream(flow->transport);
-    if (length >= CHANNEL_DATA_HEADER_SIZE && (bytes[0] & 0xC0) == 0x40) {
+    if (length >= CHANNEL_DATA_HEADER_SIZE && channel_data_begins_with(bytes[0])) {
         struct channel_data data;
         if (channel_data_decode(bytes, length, &data) != 0) {
             counter_add(&server->counters.dropped_malformed, 1);
