@@ -50,12 +50,6 @@ static inline uint16_t reader_u16(struct reader *r)
     return b ? (uint16_t)(b[0] << 8 | b[1]) : 0;
 }
 
-static inline uint32_t reader_u32(struct reader *r)
-{
-    const uint8_t *b = reader_take(r, 4);
-    return b ? (uint32_t)b[0] << 24 | (uint32_t)b[1] << 16 | (uint32_t)b[2] << 8 | b[3] : 0;
-}
-
 /* Writes into the caller's memory. */
 struct writer {
     uint8_t *start, *at, *end;

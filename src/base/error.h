@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Failures: the one table of negative codes that functions of every layer return. A refusal by the protocol
- * is no failure (see stun/error_code.h), and a bug is an assertion. */
+ * is no failure (see enum stun_error_code), and a bug is an assertion. */
 #ifndef BASE_ERROR_H
 #define BASE_ERROR_H
 
@@ -20,8 +20,7 @@
     X(ERR_WOULD_BLOCK, -12, "would block")               \
     X(ERR_SYSTEM, -13, "system call failed (see errno)") \
     X(ERR_IN_USE, -14, "address in use")                 \
-    X(ERR_CRYPTO, -15, "cryptographic operation failed") \
-    X(ERR_UNSUPPORTED, -16, "not supported")
+    X(ERR_CRYPTO, -15, "cryptographic operation failed")
 
 enum error {
 #define X(name, code, text) name = code,

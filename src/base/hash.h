@@ -28,8 +28,8 @@ void hash_fini(struct hash *table);
 struct hash_entry *hash_first(const struct hash *table, uint64_t hash);
 struct hash_entry *hash_next(const struct hash_entry *entry);
 
-/* Inserts |entry| under |hash|. Never fails: where growing fails for want of memory the chains become longer.
- */
+/* Inserts |entry| under |hash|. Never fails: where growing fails for want of memory the chains become
+ * longer. */
 void hash_insert(struct hash *table, struct hash_entry *entry, uint64_t hash);
 /* |entry| must be in |table|. */
 void hash_remove(struct hash *table, struct hash_entry *entry);

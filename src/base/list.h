@@ -28,26 +28,16 @@ static inline bool list_empty(const struct list *head)
     return head->next == head;
 }
 
-static inline void list_insert_after(struct list *position, struct list *link)
-{
-    link->previous = position;
-    link->next = position->next;
-    position->next->previous = link;
-    position->next = link;
-}
-
 static inline void list_append(struct list *head, struct list *link)
 {
-    list_insert_after(head->previous, link);
+    link->previous = head->previous;
+    link->next = head;
+    head->previous->next = link;
+    head->previous = link;
 }
 
-static inline void list_prepend(struct list *head, struct list *link)
-{
-    list_insert_after(head, link);
-}
-
-/* Takes |link| out of its list and leaves it an empty list of its own, so that removing it again is harmless.
- */
+/* Takes |link| out of its list and leaves it an empty list of its own, so that removing it again is
+ * harmless. */
 static inline void list_remove(struct list *link)
 {
     link->previous->next = link->next;

@@ -50,14 +50,6 @@ static int add_slab(struct pool *pool)
     return 0;
 }
 
-int pool_reserve(struct pool *pool, size_t count)
-{
-    while (pool->capacity < count)
-        if (add_slab(pool) != 0)
-            return ERR_MEMORY;
-    return 0;
-}
-
 void *pool_take(struct pool *pool)
 {
     if (pool->limit != 0 && pool->taken >= pool->limit)

@@ -21,8 +21,6 @@ struct pool {
 void pool_init(struct pool *pool, size_t object_size, size_t per_slab, size_t limit);
 /* All objects must have been given back or be forgotten by the caller. */
 void pool_fini(struct pool *pool);
-/* Makes room for |count| objects ahead of time. Returns 0 or ERR_MEMORY. */
-int pool_reserve(struct pool *pool, size_t count);
 /* An object whose bytes are undefined, or NULL (limit reached, or no memory). */
 void *pool_take(struct pool *pool);
 /* Accepts NULL. */
