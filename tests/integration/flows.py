@@ -1,12 +1,28 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """Ways to a TURN server: UDP, TCP and TLS, cut into frames (STUN messages and ChannelData)."""
 
+import errno
+import itertools
 import socket
 import ssl
 import struct
 import time
 
 PATIENCE_S = 5.0
+
+
+# A test may leave an allocation behind, which lives for ten minutes: a client of a later test on the same
+# port would meet it. So ports come in turn, and from below those that the kernel chooses.
+_source_ports = itertools.cycle(range(10000, 32000))
+
+
+def bind_in_turn(udp_socket, ip):
+    while True:
+        try:
+            return udp_socket.bind((ip, next(_source_ports)))
+        except OSError as problem:
+            if problem.errno != errno.EADDRINUSE:
+                raise
 
 
 def family_of(ip):
@@ -29,9 +45,11 @@ class UdpFlow:
 
     def __init__(self, server, source=None, source_port=0):
         self.socket = socket.socket(family_of(server[0]), socket.SOCK_DGRAM)
-        if source or source_port:
-            wildcard = "::" if ":" in server[0] else "0.0.0.0"
-            self.socket.bind((source or wildcard, source_port))
+        ip = source or ("::" if ":" in server[0] else "0.0.0.0")
+        if source_port:
+            self.socket.bind((ip, source_port))
+        else:
+            bind_in_turn(self.socket, ip)
         self.socket.connect(server)
         self.local = self.socket.getsockname()[:2]
 

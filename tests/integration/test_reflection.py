@@ -16,8 +16,9 @@ IP_AND_UDP = 28
 REQUESTED_UDP = (Attr.REQUESTED_TRANSPORT, bytes([stun.UDP, 0, 0, 0]))
 
 
-def answer_to(server, request, within=1.0, **options):
-    flow = UdpFlow(("127.0.0.1", server.port), **options)
+def answer_to(server, request, within=1.0, source="127.0.0.66", source_port=0):
+    """What comes back to a stranger: no client of another test has that source."""
+    flow = UdpFlow(("127.0.0.1", server.port), source, source_port)
     try:
         flow.send(request)
         return flow.receive(time.monotonic() + within)
