@@ -13,11 +13,13 @@ class Cell:
     transport: str
     options: tuple  # of `postern load`
     figure: str  # of its JSON report
-    goal: float  # the ratio to coturn that is to be reached
+    goal: float | None  # the ratio to coturn that is to be reached; None where the two do not do the same work
     fresh: bool = False  # wants a server that has just been started
     less_is_better: bool = False
 
     def reached(self, ratio):
+        if self.goal is None:
+            return True
         return ratio <= self.goal if self.less_is_better else ratio >= self.goal
 
 
@@ -41,15 +43,23 @@ def _relay_cells():
 
 
 def _allocation_cells():
-    kinds = [("UDP", "udp", ()), ("TLS", "tls", ()), ("TLS, resumed", "tls", ("--resume",))]
-    for label, transport, options in kinds:
+    kinds = [
+        ("UDP", "udp", (), 1.0),
+        ("TLS 1.2", "tls", ("--tls12",), 1.0),
+        ("TLS 1.2, resumed", "tls", ("--tls12", "--resume"), 1.0),
+        # Debian's coturn does not speak TLS 1.3, which agrees on a new key even when it resumes: posternd does more
+        # here, so that no ratio is asked for.
+        ("newest TLS of each", "tls", (), None),
+        ("newest TLS, resumed", "tls", ("--resume",), None),
+    ]
+    for label, transport, options, goal in kinds:
         yield Cell(
             name=label,
             group="allocations made and released per second of CPU time",
             transport=transport,
             options=("--allocate-only", "--clients", "8") + options,
             figure="allocations_per_cpu_second",
-            goal=1.0,
+            goal=goal,
         )
 
 

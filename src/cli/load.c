@@ -40,6 +40,7 @@
     X(idle, NULL, "measure the server's memory: allocate, then do nothing for --duration")                         \
     X(server_pid, "PID", "the server's process on this machine: report its CPU time and memory")                   \
     X(threads, "N", "threads of the generator, each with its share of the clients (1)")                            \
+    X(tls12, NULL, "speak TLS 1.2 at most")                                                                        \
     X(insecure, NULL, "take any certificate")                                                                      \
     X(ca, "FILE", "PEM certificates to trust in place of the system's")                                            \
     X(json, NULL, "report as one JSON object")                                                                     \
@@ -166,6 +167,9 @@ static int option_apply(int number, const char *value, struct load_plan *plan)
         return number_parse(name, value, 1, WORKERS_MAX, &plan->threads);
     case OPTION_insecure:
         plan->insecure = true;
+        return 0;
+    case OPTION_tls12:
+        plan->tls12 = true;
         return 0;
     case OPTION_ca:
         plan->ca_file = value;

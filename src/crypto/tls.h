@@ -35,6 +35,8 @@ int tls_context_create_client(bool verify, const char *ca_file, struct tls_conte
 /* A client context for which |resume| is true offers the newest ticket it got when the next session begins. Such a
  * context belongs to one thread. */
 void tls_context_resume(struct tls_context *context, bool resume);
+/* A client context speaks TLS 1.2 at most from now on. */
+void tls_context_limit_to_tls12(struct tls_context *context);
 void tls_context_destroy(struct tls_context **context);
 
 /* Where a session puts ciphertext for the wire: the caller's memory, appended at |length|. What does not fit is

@@ -269,6 +269,11 @@ void tls_context_resume(struct tls_context *context, bool resume)
     SSL_CTX_sess_set_new_cb(ssl_context, resume ? keep_ticket : NULL);
 }
 
+void tls_context_limit_to_tls12(struct tls_context *context)
+{
+    SSL_CTX_set_max_proto_version(context->identities[0].tls, TLS1_2_VERSION);
+}
+
 void tls_context_destroy(struct tls_context **out)
 {
     struct tls_context *context = *out;

@@ -241,6 +241,7 @@ static void allocated(struct load_client *client)
     case LOAD_ALLOCATE:
         if (generator->phase == LOAD_MEASURING) {
             generator->result.allocations++;
+            generator->result.resumed += load_flow_resumed(&client->flow);
             histogram_record(&generator->result.latency, now.monotonic_ns - client->opened_ns);
         }
         client->ready = true;

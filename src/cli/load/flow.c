@@ -167,6 +167,11 @@ static void stream_send(struct load_flow *flow, const uint8_t *head, size_t head
         gathered_write(flow);
 }
 
+bool load_flow_resumed(const struct load_flow *flow)
+{
+    return flow->tls && tls_session_resumed(flow->tls);
+}
+
 bool load_flow_congested(const struct load_flow *flow)
 {
     return flow->pending_length > PENDING_MAX;

@@ -30,7 +30,7 @@ struct load_flow_settings {
     const char *host;        /* for TLS */
     struct tls_context *tls; /* NULL but for TURN_TLS */
     enum turn_transport transport;
-    bool bursts, resume;
+    bool bursts;
     size_t message_size; /* of the longest expected: what is read at a time when reading singly */
 
     /* Called by a flow; none may close it. */
@@ -62,6 +62,8 @@ void load_flow_send(struct load_flow *flow, const uint8_t *head, size_t head_len
                     size_t payload_length, size_t padding);
 /* To be called after sending, at the latest before returning to the loop or sending on another flow. */
 void load_flow_flush(struct load_flow *flow);
+/* True where TLS went on with the session of an earlier flow. */
+bool load_flow_resumed(const struct load_flow *flow);
 /* True where a stream takes no more for now. */
 bool load_flow_congested(const struct load_flow *flow);
 

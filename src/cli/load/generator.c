@@ -202,6 +202,8 @@ static int tls_create(struct load_generator *generator)
         return ERR_CRYPTO;
     }
     tls_context_resume(generator->tls, plan->resume);
+    if (plan->tls12)
+        tls_context_limit_to_tls12(generator->tls);
     return 0;
 }
 

@@ -25,7 +25,7 @@ struct load_plan {
     struct address server;
     struct address peer; /* ADDRESS_NONE: a peer of our own */
     const char *user, *password, *secret, *ca_file;
-    bool insecure, resume, bursts, json;
+    bool insecure, tls12, resume, bursts, json;
     unsigned clients, threads;
     unsigned in_flight; /* packets of a client under way; with |rate|, packets of a burst */
     unsigned rate;      /* packets per second of all clients together; 0: closed loop */
@@ -41,6 +41,7 @@ struct load_result {
     uint64_t to_peer, to_client; /* packets that arrived there within the measured time */
     uint64_t unsent;             /* due, but the stream towards the server was full */
     uint64_t allocations;
+    uint64_t resumed; /* of them, those whose TLS session was resumed */
     uint64_t elapsed_ns;
     double server_cpu_s;  /* used in the measured time; 0: not told */
     int64_t server_bytes; /* growth of resident memory */

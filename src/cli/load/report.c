@@ -80,6 +80,9 @@ static void allocate_text(FILE *to, const struct load_result *result)
 {
     fprintf(to, "%-14s%.0f a second, made and released\n", "allocations",
             ratio((double)result->allocations, seconds(result)));
+    if (result->resumed > 0)
+        fprintf(to, "%-14s%.1f %% of them with a resumed TLS session\n", "",
+                100 * ratio((double)result->resumed, (double)result->allocations));
     latency_text(to, "time to one", &result->latency);
     if (result->server_cpu_s > 0)
         fprintf(to, "%-14s%.1f %% of a core; %.0f allocations a second of CPU time\n", "server",
@@ -127,6 +130,7 @@ void load_report_json(FILE *to, const struct load_plan *plan, const struct load_
     fprintf(to, "\"allocations\": %llu, \"allocations_per_second\": %.1f, \"allocations_per_cpu_second\": %.1f, ",
             (unsigned long long)result->allocations, ratio((double)result->allocations, seconds(result)),
             ratio((double)result->allocations, result->server_cpu_s));
+    fprintf(to, "\"resumed\": %llu, ", (unsigned long long)result->resumed);
     fprintf(to, "\"server_bytes_per_allocation\": %.0f, \"latency_us\": {",
             ratio((double)result->server_bytes, (double)result->allocations));
     for (size_t i = 0; i < PERCENTILE_COUNT; i++)

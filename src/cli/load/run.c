@@ -152,6 +152,7 @@ static void results_collect(struct load_run *run)
         run->result->to_client += part->to_client;
         run->result->unsent += part->unsent;
         run->result->allocations += part->allocations;
+        run->result->resumed += part->resumed;
     }
     char peer[ADDRESS_TEXT_MAX];
     if (run->result->sent > 0 && run->result->answered == 0)
