@@ -98,6 +98,15 @@ void timers_cancel(struct timers *timers, struct timer *timer)
         settle(timers, last, position);
 }
 
+int timers_update(struct timers *timers, struct timer *timer, uint64_t deadline_ns)
+{
+    if (deadline_ns == TIME_NEVER)
+        timers_cancel(timers, timer);
+    else if (timer->position == 0 || timer->deadline_ns != deadline_ns)
+        return timers_set(timers, timer, deadline_ns);
+    return 0;
+}
+
 uint64_t timers_deadline(const struct timers *timers)
 {
     return timers->count > 0 ? at(timers, 1)->deadline_ns : TIME_NEVER;

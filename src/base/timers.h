@@ -32,6 +32,8 @@ void timers_fini(struct timers *timers);
  * 0, or ERR_MEMORY with the timer off; it cannot fail for a timer that is on, nor within timers_reserve()'s
  * room. */
 int timers_set(struct timers *timers, struct timer *timer, uint64_t deadline_ns);
+/* The same, but TIME_NEVER turns |timer| off; one that stands at |deadline_ns| already is left alone. */
+int timers_update(struct timers *timers, struct timer *timer, uint64_t deadline_ns);
 /* Turning off a timer that is off does nothing. */
 void timers_cancel(struct timers *timers, struct timer *timer);
 /* Room for |count| timers in all. Returns 0 or ERR_MEMORY. */

@@ -63,11 +63,7 @@ static void rearm(struct dtls_client *client, struct now now)
     uint64_t timeout_ns = dtls_session_timeout_ns(client->session);
     client->retransmit_ns = timeout_ns == TIME_NEVER ? TIME_NEVER : now.monotonic_ns + timeout_ns;
     uint64_t due = client->retransmit_ns < client->deadline_ns ? client->retransmit_ns : client->deadline_ns;
-    struct timers *timers = front_timers(client->front);
-    if (due == TIME_NEVER)
-        timers_cancel(timers, &client->timer);
-    else if (client->timer.position == 0 || client->timer.deadline_ns != due)
-        timers_set(timers, &client->timer, due);
+    (void)timers_update(front_timers(client->front), &client->timer, due);
 }
 
 static void destroy(struct dtls_client *client, struct now now)

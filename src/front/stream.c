@@ -48,9 +48,7 @@ void stream_rearm(struct stream *stream)
 {
     uint64_t deadline = stream->quiet_deadline_ns < stream->blocked_deadline_ns ? stream->quiet_deadline_ns
                                                                                 : stream->blocked_deadline_ns;
-    if (stream->doomed || deadline == TIME_NEVER)
-        timers_cancel(front_timers(stream->front), &stream->timer);
-    else if (timers_set(front_timers(stream->front), &stream->timer, deadline) != 0)
+    if (!stream->doomed && timers_update(front_timers(stream->front), &stream->timer, deadline) != 0)
         stream_doom(stream, FRONT_LOG_ERROR, error_text(ERR_MEMORY));
 }
 

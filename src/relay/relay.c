@@ -130,12 +130,8 @@ static void rearm(struct loop_task *task, struct now now)
 {
     (void)now;
     struct relay *relay = container_of(task, struct relay, rearm);
-    struct timers *timers = loop_timers(relay->worker->loop);
-    uint64_t deadline = turn_server_deadline(relay->server);
-    if (deadline == TIME_NEVER)
-        timers_cancel(timers, &relay->timer);
-    else if (relay->timer.position == 0 || relay->timer.deadline_ns != deadline)
-        timers_set(timers, &relay->timer, deadline); /* where memory is short, the next turn tries again */
+    /* Where memory is short, the next turn tries again. */
+    (void)timers_update(loop_timers(relay->worker->loop), &relay->timer, turn_server_deadline(relay->server));
 }
 
 void relay_init(struct relay *relay, struct worker *worker, bool tcp)

@@ -11,7 +11,7 @@
 
 struct relay {
     struct worker *worker;
-    struct turn_server *server;  /* set by the owner right after turn_server_create() */
+    struct turn_server *server;  /* set by relay_serve() */
     struct timer timer;          /* the server's deadline */
     struct loop_task rearm;      /* each turn: the deadline may have moved */
     struct turn_host host;       /* to be given to turn_server_create() */

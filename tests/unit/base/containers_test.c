@@ -106,6 +106,30 @@ static void timers_fire_in_order_and_only_when_due(void **state)
     timers_fini(&timers);
 }
 
+static void timer_follows_a_deadline_that_moves_comes_and_goes(void **state)
+{
+    (void)state;
+    struct timer timer = {.callback = note};
+    struct timers timers;
+    timers_init(&timers);
+    last_deadline = 0;
+    fired = 0;
+    assert_int_equal(timers_update(&timers, &timer, TIME_NEVER), 0);
+    assert_true(timers_deadline(&timers) == TIME_NEVER);
+    assert_int_equal(timers_update(&timers, &timer, 10), 0);
+    assert_int_equal(timers_update(&timers, &timer, 20), 0);
+    assert_int_equal(timers_update(&timers, &timer, 20), 0);
+    assert_true(timers_deadline(&timers) == 20);
+    timers_expire(&timers, (struct now){.monotonic_ns = 20});
+    assert_int_equal(fired, 1);
+    assert_int_equal(timers_update(&timers, &timer, 20), 0); /* it has fired, so it is set anew */
+    assert_true(timers_deadline(&timers) == 20);
+    assert_int_equal(timers_update(&timers, &timer, TIME_NEVER), 0);
+    timers_expire(&timers, (struct now){.monotonic_ns = 30});
+    assert_int_equal(fired, 1);
+    timers_fini(&timers);
+}
+
 static void pool_gives_no_more_than_its_limit(void **state)
 {
     (void)state;
@@ -142,6 +166,7 @@ int main(void)
         cmocka_unit_test(hash_finds_what_was_inserted_and_not_what_was_removed),
         cmocka_unit_test(hash_goes_on_where_growing_fails),
         cmocka_unit_test(timers_fire_in_order_and_only_when_due),
+        cmocka_unit_test(timer_follows_a_deadline_that_moves_comes_and_goes),
         cmocka_unit_test(pool_gives_no_more_than_its_limit),
         cmocka_unit_test(pool_survives_a_failing_allocation),
     };
