@@ -91,13 +91,3 @@ int http_response_finish(struct http_response *response, const void *body, size_
         writer_bytes(&response->writer, body, length);
     return response->writer.failed ? ERR_FULL : (int)writer_length(&response->writer);
 }
-
-int http_response_refuse(void *memory, size_t size, unsigned status, uint64_t wall_s)
-{
-    char body[64];
-    int length = snprintf(body, sizeof body, "%u %s\n", status, http_status_reason(status));
-    struct http_response response;
-    http_response_init(&response, memory, size, status, wall_s, false);
-    http_response_add(&response, "Content-Type", "text/plain; charset=utf-8");
-    return http_response_finish(&response, body, (size_t)length, true);
-}

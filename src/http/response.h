@@ -53,8 +53,4 @@ void http_response_add(struct http_response *response, const char *name, const c
  * field was refused. */
 int http_response_finish(struct http_response *response, const void *body, size_t length, bool with_body);
 
-/* A whole response that says no more than the status, in plain text, and closes. Returns its size or ERR_FULL; 512
- * bytes are enough. */
-int http_response_refuse(void *memory, size_t size, unsigned status, uint64_t wall_s);
-
 #endif

@@ -68,14 +68,6 @@ int relay_ports_add_address(struct relay_ports *ports, const struct address *pub
     return 0;
 }
 
-bool relay_ports_family(const struct relay_ports *ports, uint8_t family)
-{
-    for (unsigned i = 0; i < ports->count; i++)
-        if (ports->addresses[i]->public_address.family == family)
-            return true;
-    return false;
-}
-
 static uint64_t bit_of(uint16_t port)
 {
     return 1ull << (port % BITS_PER_WORD);

@@ -14,14 +14,13 @@
 
 struct relay_ports;
 
-/* Ports |first|..|last| of each address that is added. */
+/* Ports |first|..|last| of each address that is added. Returns 0 or ERR_MEMORY. */
 int relay_ports_create(uint16_t first, uint16_t last, struct relay_ports **out);
 void relay_ports_destroy(struct relay_ports **ports);
 /* |public_address| is told to clients, |private_address| is bound; equal without NAT. Returns 0, ERR_FULL or
  * ERR_MEMORY. */
 int relay_ports_add_address(struct relay_ports *ports, const struct address *public_address,
                             const struct address *private_address);
-bool relay_ports_family(const struct relay_ports *ports, uint8_t family);
 
 enum relay_protocol {
     RELAY_UDP,
