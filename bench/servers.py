@@ -115,7 +115,7 @@ class Posternd(Server):
 realm: bench
 listen: ['udp://{address}:{plain}', 'tcp://{address}:{plain}', 'tls://{address}:{tls}']
 tls: {{certificate: '{certificate}', key: '{key}'}}
-relay: {{addresses: ['{address}'], ports: {first}-{last}, allow-peers: [127.0.0.0/8]}}
+relay: {{addresses: ['{address}'], ports: {first}-{last}, allow-peers: ['{address}', 127.0.0.0/8]}}
 users: {{{user}: '{password}'}}
 limits:
   allocations: 0

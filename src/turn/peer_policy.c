@@ -175,11 +175,9 @@ static const struct relay_address *relay_of(const struct peer_policy *policy, co
     return NULL;
 }
 
-static bool is_local(const struct peer_policy *policy, const struct address *address)
+/* An address that an interface of this host has, or a relay address of ours. */
+static bool is_own(const struct peer_policy *policy, const struct address *address)
 {
-    /* All of 127.0.0.0/8 leads here, whichever of it an interface names. */
-    if (address->family == ADDRESS_IPV4 && address->ip[0] == 127)
-        return true;
     for (size_t i = 0; i < policy->locals.count; i++)
         if (address_same_ip(&policy->locals.addresses[i], address))
             return true;
@@ -187,6 +185,28 @@ static bool is_local(const struct peer_policy *policy, const struct address *add
         if (address_same_ip(&policy->relays[i].public_address, address) ||
             address_same_ip(&policy->relays[i].private_address, address))
             return true;
+    return false;
+}
+
+static bool is_local(const struct peer_policy *policy, const struct address *address)
+{
+    /* All of 127.0.0.0/8 leads here, whichever of it an interface names. */
+    bool loopback = address->family == ADDRESS_IPV4 && address->ip[0] == 127;
+    return loopback || is_own(policy, address);
+}
+
+/* The exceptions of the settings. What comes from the host itself passes by the firewall that keeps others from the
+ * host's services, so a range that happens to hold one of our own addresses does not open it: only its full name does.
+ */
+static bool is_excepted(const struct peer_policy *policy, const struct address *address)
+{
+    bool own = is_own(policy, address);
+    for (size_t i = 0; i < policy->allowed.count; i++) {
+        const struct address_prefix *allowed = &policy->allowed.prefixes[i];
+        bool whole = allowed->bits == 8 * address_ip_length(allowed->base.family);
+        if ((whole || !own) && address_prefix_contains(allowed, address))
+            return true;
+    }
     return false;
 }
 
@@ -223,12 +243,10 @@ enum peer_verdict peer_policy_judge(const struct peer_policy *policy, const stru
         return PEER_FORBIDDEN;
     if (canonical->port != 0 && peer_policy_is_listener(policy, canonical))
         return PEER_FORBIDDEN;
-    if (listed(policy->allowed.prefixes, policy->allowed.count, canonical) ||
-        listed(policy->allowed.prefixes, policy->allowed.count, other))
+    if (is_excepted(policy, canonical) || is_excepted(policy, other))
         return PEER_ALLOWED;
     if (relay)
         return relay->hairpin ? PEER_HAIRPIN : PEER_FORBIDDEN;
-    /* What comes from the host itself passes by the firewall that keeps others from the host's services. */
     if (is_local(policy, canonical))
         return PEER_FORBIDDEN;
     return listed(policy->special, SPECIAL_PURPOSE_COUNT, canonical) ? PEER_FORBIDDEN : PEER_ALLOWED;

@@ -212,7 +212,9 @@ static void wildcard_listener_stands_for_the_local_addresses(void **state)
 {
     (void)state;
     allow("0.0.0.0/0");
-    allow("::/0");
+    static const char *const own[] = {"9.9.9.9", "2a00::9", "8.8.8.8", "10.0.0.8"};
+    for (size_t i = 0; i < sizeof own / sizeof *own; i++)
+        allow(own[i]);
     listener("0.0.0.0:443");
     struct address local = address_of("9.9.9.9"), local6 = address_of("2a00::9");
     assert_int_equal(peer_policy_local(policy, &local), 0);
@@ -222,6 +224,7 @@ static void wildcard_listener_stands_for_the_local_addresses(void **state)
     assert_verdict("8.8.8.8:443", PEER_FORBIDDEN);
     assert_verdict("10.0.0.8:443", PEER_FORBIDDEN);
     assert_verdict("127.0.0.9:443", PEER_FORBIDDEN);
+    assert_verdict("9.9.9.9:444", PEER_ALLOWED);
     assert_verdict("9.9.9.10:443", PEER_ALLOWED);
     assert_verdict("[2a00::9]:443", PEER_ALLOWED);
 }
@@ -240,6 +243,21 @@ static void own_address_is_no_peer_unless_it_is_allowed(void **state)
     assert_verdict("2a00::9", PEER_HAIRPIN);
     allow("9.9.9.9");
     assert_verdict("9.9.9.9", PEER_ALLOWED);
+}
+
+static void own_address_is_not_opened_by_a_range_around_it(void **state)
+{
+    (void)state;
+    struct address local = address_of("10.0.0.4");
+    assert_int_equal(peer_policy_local(policy, &local), 0);
+    relay("8.8.8.8", "10.0.0.5", true);
+    allow("10.0.0.0/8");
+    assert_verdict("10.0.0.3", PEER_ALLOWED);
+    assert_verdict("10.0.0.4", PEER_FORBIDDEN);
+    assert_verdict("10.0.0.5", PEER_HAIRPIN);
+    assert_verdict("8.8.8.8", PEER_HAIRPIN);
+    allow("10.0.0.5");
+    assert_verdict("8.8.8.8", PEER_ALLOWED);
 }
 
 static void listener_behind_nat_is_no_peer_by_its_public_name(void **state)
@@ -297,6 +315,7 @@ int main(void)
         CLAIM(own_listener_is_no_peer_whatever_is_allowed),
         CLAIM(wildcard_listener_stands_for_the_local_addresses),
         CLAIM(own_address_is_no_peer_unless_it_is_allowed),
+        CLAIM(own_address_is_not_opened_by_a_range_around_it),
         CLAIM(listener_behind_nat_is_no_peer_by_its_public_name),
         CLAIM(own_relay_address_is_the_hairpin_in_both_spellings),
         CLAIM(want_of_memory_changes_nothing),
