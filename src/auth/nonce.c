@@ -10,9 +10,9 @@
 #define COOKIE          "obMatJos2" /* RFC 8489 §9.2 */
 #define COOKIE_LENGTH   9
 #define FEATURES_LENGTH 4 /* 24 bits */
-#define SEAL_SIZE       8 /* a guess is right once in 2^64; more would go to strangers with every challenge */
+#define SEAL_SIZE       7 /* a guess is right once in 2^56; more would go to strangers with every challenge */
 #define TAIL_SIZE       (4 + SEAL_SIZE)
-#define TAIL_LENGTH     (TAIL_SIZE / 3 * 4)
+#define TAIL_LENGTH     ((TAIL_SIZE * 8 + 5) / 6) /* in base64url without padding */
 /* The clocks of a fleet that shares the key may differ by this much. */
 #define CLOCK_SKEW_S 60
 

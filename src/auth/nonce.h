@@ -15,7 +15,7 @@
 #define NONCE_PASSWORD_ALGORITHMS 0x800000u
 #define NONCE_USERNAME_ANONYMITY  0x400000u
 
-#define NONCE_LENGTH     29 /* 9 cookie, 4 features, 16 of time and hash; short, since it goes to strangers */
+#define NONCE_LENGTH     28 /* 9 cookie, 4 features, 15 of time and hash; short, since it goes to strangers */
 #define NONCE_LIFETIME_S 3600
 #define NONCE_KEY_SIZE   32
 

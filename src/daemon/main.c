@@ -19,6 +19,7 @@
 
 #define STATUS_FAILED 1
 #define STATUS_USAGE  2
+#define REALM_SHORT   16 /* with a longer one a challenge is more than 2.2 times the shortest Allocate, in IP bytes */
 
 struct options {
     const char *config;
@@ -198,6 +199,12 @@ static int serve(const struct settings *settings, bool introduced)
     }
     if (introduced)
         introduce(settings);
+    if (strlen(settings->realm) > REALM_SHORT)
+        log_event(LOG_NOTICE,
+                  "realm-length=%zu text=\"strangers can make this server send more than 2.2 times what they send; a "
+                  "realm of "
+                  "%d bytes at most prevents it\"",
+                  strlen(settings->realm), REALM_SHORT);
     log_event(LOG_STARTED, "version=%s listeners=%zu", POSTERN_VERSION, settings->listen.count);
     int signal_number;
     sigwait(&signals, &signal_number);

@@ -19,7 +19,10 @@ const struct settings_row settings_rows[] = {
      .most = 127,
      .fallback = "postern",
      .example = "example.org",
-     .help = "Domain of the accounts. Clients hash it into their keys, so a change makes stored keys worthless"},
+     .help =
+         "Domain of the accounts. Clients hash it into their keys, so a change makes stored keys worthless. "
+         "It goes to strangers with every challenge: up to 16 bytes the challenge is at most 2.2 times as long as what "
+         "asked for it"},
 
     {.key = "listen",
      .type = SETTING_RECORD,
@@ -97,7 +100,7 @@ const struct settings_row settings_rows[] = {
      .example = "[10.20.0.0/16]",
      .help =
          "Exceptions to the built-in refusal of loopback, private, link-local and other special-purpose peers, and of "
-         "this host's own addresses"},
+         "this host's own addresses, each of which has to be named in full: a range around it does not open it"},
     {.key = "relay.deny-peers",
      .type = SETTING_PREFIX,
      .list = true,
