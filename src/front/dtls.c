@@ -25,7 +25,6 @@ struct dtls_client {
     struct ledger_source *half_open; /* while it has no allocation */
     struct timer timer;              /* the next of retransmission and deadline */
     uint64_t deadline_ns;            /* of the hand-shake, then of idling without an allocation */
-    uint64_t retransmit_ns;
     bool allocated, doomed;
     struct list in_doomed;
 };
@@ -61,9 +60,9 @@ static void send_record(void *context, const uint8_t *datagram, size_t length)
 static void rearm(struct dtls_client *client, struct now now)
 {
     uint64_t timeout_ns = dtls_session_timeout_ns(client->session);
-    client->retransmit_ns = timeout_ns == TIME_NEVER ? TIME_NEVER : now.monotonic_ns + timeout_ns;
-    uint64_t due = client->retransmit_ns < client->deadline_ns ? client->retransmit_ns : client->deadline_ns;
-    (void)timers_update(front_timers(client->front), &client->timer, due);
+    uint64_t retransmit_ns = timeout_ns == TIME_NEVER ? TIME_NEVER : now.monotonic_ns + timeout_ns;
+    (void)timers_update(front_timers(client->front), &client->timer,
+                        retransmit_ns < client->deadline_ns ? retransmit_ns : client->deadline_ns);
 }
 
 static void destroy(struct dtls_client *client, struct now now)
@@ -154,15 +153,15 @@ static void link_allocation(struct front_link *link, struct turn_allocation *all
 }
 
 /* Takes over |session| and |half_open|, also where it fails. */
-static int begin(struct front *front, struct front_udp *udp, const struct turn_flow *flow, struct tls_session *session,
-                 struct ledger_source *half_open, uint64_t key, struct now now)
+static void begin(struct front *front, struct front_udp *udp, const struct turn_flow *flow, struct tls_session *session,
+                  struct ledger_source *half_open, uint64_t key, struct now now)
 {
     struct dtls_client *client = memory_zeroed(1, sizeof *client);
     if (!client) {
         front_log(front, FRONT_LOG_INFO, "dtls", &flow->client, error_text(ERR_MEMORY));
         ledger_half_open_end(front->settings->ledger, &half_open);
         tls_session_destroy(&session);
-        return ERR_MEMORY;
+        return;
     }
     *client = (struct dtls_client){
         .link = {.send = link_send, .allocation = link_allocation},
@@ -177,21 +176,21 @@ static int begin(struct front *front, struct front_udp *udp, const struct turn_f
     list_init(&client->in_doomed);
     hash_insert(&front->dtls_clients, &client->entry, key);
     rearm(client, now);
-    return 0;
 }
 
 /* A datagram that no session expects. A good cookie makes one, and the server's costly half of the hand-shake follows
  * at once: so the place among the half-open ones is taken first. */
-static int stranger_receive(struct front *front, struct front_udp *listener, const struct turn_flow *flow, uint64_t key,
-                            struct dtls_client *predecessor, const uint8_t *datagram, size_t length, struct now now)
+static void stranger_receive(struct front *front, struct front_udp *listener, const struct turn_flow *flow,
+                             uint64_t key, struct dtls_client *predecessor, const uint8_t *datagram, size_t length,
+                             struct now now)
 {
     if (!turn_server_answers_stranger(front->server, &flow->client, now))
-        return 0;
+        return;
     struct ledger *ledger = front->settings->ledger;
     struct ledger_source *half_open = NULL;
     if (ledger_half_open_begin(ledger, &flow->client, &half_open) != 0) {
         front_log(front, FRONT_LOG_INFO, "dtls", &flow->client, "refused: too many sessions without an allocation");
-        return 0;
+        return;
     }
     struct way_out way = {listener, flow};
     struct tls_session *session;
@@ -199,11 +198,11 @@ static int stranger_receive(struct front *front, struct front_udp *listener, con
         dtls_listener_receive(front->dtls_listener, &flow->client, datagram, length, send_record, &way, &session);
     if (result != 0 || !session) {
         ledger_half_open_end(ledger, &half_open);
-        return result;
+        return;
     }
     if (predecessor)
         destroy(predecessor, now);
-    return begin(front, listener, flow, session, half_open, key, now);
+    begin(front, listener, flow, session, half_open, key, now);
 }
 
 /* A client that lost its state begins anew from the same address: a ClientHello of epoch 0 where a session exists. Only
@@ -253,18 +252,17 @@ static void receive(struct dtls_client *client, const uint8_t *datagram, size_t 
         rearm(client, now);
 }
 
-int front_dtls_receive(struct front *front, struct front_udp *listener, const struct turn_flow *flow,
-                       const uint8_t *datagram, size_t length, struct now now)
+void front_dtls_receive(struct front *front, struct front_udp *listener, const struct turn_flow *flow,
+                        const uint8_t *datagram, size_t length, struct now now)
 {
     if (!front->dtls_listener)
-        return 0;
+        return;
     uint64_t key = key_of(front, flow);
     struct dtls_client *client = find(front, flow, key);
-    if (client && !client->doomed && !begins_anew(client, datagram, length)) {
+    if (client && !client->doomed && !begins_anew(client, datagram, length))
         receive(client, datagram, length, now);
-        return 0;
-    }
-    return stranger_receive(front, listener, flow, key, client, datagram, length, now);
+    else
+        stranger_receive(front, listener, flow, key, client, datagram, length, now);
 }
 
 int dtls_clients_init(struct front *front)
