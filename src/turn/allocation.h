@@ -4,15 +4,12 @@
 #ifndef TURN_ALLOCATION_H
 #define TURN_ALLOCATION_H
 
-#include <assert.h>
-
 #include "base/hash.h"
 #include "base/list.h"
 #include "base/timers.h"
 #include "stun/message.h"
 #include "turn/server.h"
 
-#define TURN_RELAYS_MAX 2 /* one of each family */
 /* Most calls need one or two peers; more get memory of their own. */
 #define PERMISSIONS_INLINE 4
 #define CHANNELS_INLINE    2

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "turn/data.h"
 
+#include <assert.h>
+
 #include "base/cursor.h"
 #include "turn/channel.h"
 #include "turn/core.h"

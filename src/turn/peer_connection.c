@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "turn/peer_connection.h"
 
+#include <assert.h>
+
 #include "base/cursor.h"
 #include "base/error.h"
 #include "crypto/digest.h"
@@ -241,11 +243,11 @@ int turn_connection_bind_worker(const uint8_t *frame, size_t length)
 {
     /* Asked of every frame on a stream: the type of nearly all of them says no. */
     if (length < STUN_HEADER_SIZE || load_u16(frame) != STUN_CONNECTION_BIND)
-        return -1;
+        return ERR_NOT_FOUND;
     struct stun_message message;
     if (stun_message_decode(frame, length, &message) != 0 || message.class != STUN_REQUEST ||
         message.method != STUN_CONNECTION_BIND)
-        return -1;
+        return ERR_NOT_FOUND;
     const struct stun_attribute *id = stun_message_find(&message, STUN_CONNECTION_ID);
-    return id ? (int)(load_u32(id->value) >> ID_RANDOM_BITS) : -1;
+    return id ? (int)(load_u32(id->value) >> ID_RANDOM_BITS) : ERR_NOT_FOUND;
 }

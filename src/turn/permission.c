@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "turn/permission.h"
 
+#include <assert.h>
+
 #include "base/error.h"
 #include "turn/core.h"
 #include "turn/methods.h"

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "turn/reply.h"
 
+#include <assert.h>
+
 #include "turn/core.h"
 
 void turn_reply_begin(struct stun_builder *builder, uint8_t memory[TURN_REPLY_MAX], const struct turn_reply_to *to,

@@ -2,7 +2,6 @@
 #include "turn/request.h"
 
 #include "base/cursor.h"
-#include "base/error.h"
 #include "turn/core.h"
 #include "turn/reply.h"
 

@@ -1,4 +1,8 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
+#include "turn/server.h"
+
+#include <assert.h>
+
 #include "base/error.h"
 #include "base/memory.h"
 #include "crypto/digest.h"

@@ -43,7 +43,9 @@ struct turn_flow {
 struct turn_server;
 struct turn_allocation;
 
-/* A relayed transport address of an allocation: at most two, one per family. Embedded in the allocation; the host
+#define TURN_RELAYS_MAX 2 /* of an allocation: one of each family */
+
+/* A relayed transport address of an allocation. Embedded in the allocation; the host
  * stores its socket in |socket|. */
 struct turn_relay {
     struct turn_allocation *allocation; /* NULL: not in use */
@@ -86,6 +88,7 @@ enum turn_end {
     TURN_END_DISCONNECTED, /* the stream or DTLS session is gone */
     TURN_END_SHUTDOWN,
 };
+/* As part of a sentence; static. */
 const char *turn_end_name(enum turn_end end);
 
 /* What the core asks of the world around it. All calls are synchronous and must not call back into the same
@@ -97,7 +100,7 @@ struct turn_host {
      * ERR_IN_USE, ERR_MEMORY or ERR_SYSTEM. It need not deliver before relay_attach(). */
     int (*relay_open)(void *context, const struct relay_port *port, intptr_t *socket_out);
     /* From now on packets (or connections) of |relay|->socket come in through turn_server_receive_peer() (or
-     * _peer_connected()). Returns 0 or ERR_MEMORY. */
+     * _peer_accepted()). Returns 0 or ERR_MEMORY. */
     int (*relay_attach)(void *context, struct turn_relay *relay);
     /* Closes |relay|->socket, attached or not. */
     void (*relay_close)(void *context, struct turn_relay *relay);
@@ -138,7 +141,7 @@ struct turn_settings {
     struct reservations *reservations;
     const struct peer_policy *policy;
     struct nonce_key nonce_key;
-    uint32_t lifetime_max_s;         /* 3600 */
+    uint32_t lifetime_max_s;         /* of an allocation; at least TURN_LIFETIME_DEFAULT_S */
     uint32_t permissions_max;        /* per allocation */
     uint32_t channels_max;           /* per allocation */
     bool tcp_relay;                  /* RFC 6062 */
@@ -183,12 +186,13 @@ void turn_server_flow_closed(struct turn_server *server, const struct turn_flow 
  * NULL: close the socket. */
 struct turn_peer_connection *turn_server_peer_accepted(struct turn_server *server, struct turn_relay *relay,
                                                        const struct address *peer, intptr_t socket, struct now now);
+/* The connection that peer_connect() began stands: the client is told its id. */
 void turn_server_peer_connected(struct turn_server *server, struct turn_peer_connection *connection, struct now now);
 /* Connecting failed, or the connection, joined or not, is over. The core forgets it after calling peer_close(). */
 void turn_server_peer_failed(struct turn_server *server, struct turn_peer_connection *connection, struct now now);
 /* A ConnectionBind request tells by its id which worker holds the peer connection; the front asks before it hands a
- * stream's frame over, and moves the stream there. Returns the worker, or -1 where the frame is no ConnectionBind
- * request. */
+ * stream's frame over, and moves the stream there. Returns the worker, or ERR_NOT_FOUND where the frame is no
+ * ConnectionBind request. */
 int turn_connection_bind_worker(const uint8_t *frame, size_t length);
 
 /* Monotonic time at which turn_server_expire() wants to be called, TIME_NEVER if not at all. */
@@ -199,7 +203,7 @@ void turn_server_expire(struct turn_server *server, struct now now);
 struct turn_allocation_view {
     const struct turn_flow *flow;
     struct span username, user_part;
-    struct address relayed[2];
+    struct address relayed[TURN_RELAYS_MAX]; /* family NONE behind the last */
     uint64_t began_ns, expires_ns;
     uint64_t packets_in, bytes_in;   /* payload from the client to peers */
     uint64_t packets_out, bytes_out; /* payload from peers to the client */

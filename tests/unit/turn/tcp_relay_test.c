@@ -96,7 +96,7 @@ static void connect_and_connection_bind_join_client_and_peer(void **state)
     stun_builder_add_u32(client_begin(&data, STUN_CONNECTION_BIND), STUN_CONNECTION_ID, id);
     assert_int_equal(client_send_bare(&data), 401);
     assert_int_equal(turn_connection_bind_worker(data.request_memory, 28), 5);
-    assert_int_equal(turn_connection_bind_worker(client.request_memory, 28), -1);
+    assert_int_equal(turn_connection_bind_worker(client.request_memory, 28), ERR_NOT_FOUND);
 
     assert_int_equal(bind_connection(&data, id), 0);
     assert_int_equal(world->joins, 1);
