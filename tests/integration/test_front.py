@@ -1,7 +1,10 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """One port for everything: STUN, ChannelData, TLS, DTLS and HTTP are told apart by first bytes."""
 
+import re
+import shutil
 import ssl
+import subprocess
 import time
 
 import pytest
@@ -253,6 +256,24 @@ def test_padding_of_answers_is_zero(server, connect, peer):
         assert client.receive_data() == (there.address, b"x" * size)
     assert client.allocate([(0x7ABC, b"")]).error == 420
     assert client.permit("10.0.0.1").error == 403
+
+
+@pytest.mark.skipif(shutil.which("ss") is None, reason="ss (iproute2) is not installed")
+@pytest.mark.parametrize("way", ["tcp", "tls"])
+def test_connection_is_kept_alive_through_firewalls_that_forget(server, connect, eventually, way):
+    client = connect(server, way)
+    client.allocated()
+
+    def keepalive_is_due_within_15s():
+        """The kernel shows that timer once the last answer has been acknowledged."""
+        listed = subprocess.run(
+            ["ss", "--tcp", "--numeric", "--options", f"dport = :{client.flow.local[1]}"],
+            check=True, capture_output=True, text=True,
+        ).stdout  # fmt: skip
+        due = re.search(r"timer:\(keepalive,([\d.]+)sec", listed)
+        return due and float(due[1]) <= 15
+
+    eventually(keepalive_is_due_within_15s)
 
 
 def test_connection_that_says_nothing_is_closed(start):
