@@ -134,20 +134,12 @@ void load_client_flow_received(struct load_flow *flow, const uint8_t *bytes, siz
         fail(client, "what the server sends is not TURN");
 }
 
-static void timer_update(struct load_client *client)
-{
-    uint64_t deadline = client->session ? turn_client_session_deadline(client->session) : TIME_NEVER;
-    struct timers *timers = loop_timers(client->generator->worker->loop);
-    if (deadline == TIME_NEVER)
-        timers_cancel(timers, &client->timer);
-    else if (client->timer.position == 0 || client->timer.deadline_ns != deadline)
-        (void)timers_set(timers, &client->timer, deadline); /* has room: load_client_init() */
-}
-
 /* Every way into the session ends here. */
 static void settle(struct load_client *client)
 {
-    timer_update(client);
+    uint64_t deadline_ns = client->session ? turn_client_session_deadline(client->session) : TIME_NEVER;
+    /* Has room: memory_create() of the generator. */
+    (void)timers_update(loop_timers(client->generator->worker->loop), &client->timer, deadline_ns);
     load_flow_flush(&client->flow);
 }
 
