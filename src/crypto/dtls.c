@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * DTLS 1.2 sessions over memory (RFC 6347), and the stateless cookie exchange in front of them (§4.2.1). */
-#include <assert.h>
-#include <string.h>
 #include <sys/time.h>
 
 #include <openssl/err.h>
@@ -19,15 +17,9 @@ struct dtls_listener {
 static int take_datagram(BIO *bio, char *out, int size)
 {
     struct tls_session *session = BIO_get_data(bio);
-    BIO_clear_retry_flags(bio);
-    if (session->fed_length == 0) {
-        BIO_set_retry_read(bio);
-        return -1;
-    }
-    size_t length = session->fed_length < (size_t)size ? session->fed_length : (size_t)size;
-    memcpy(out, session->fed, length);
-    session->fed_length = 0;
-    return (int)length;
+    int length = tls_take_fed(bio, out, size);
+    session->fed_length = 0; /* what there was no room for is lost, as with a socket */
+    return length;
 }
 
 static int send_datagram(BIO *bio, const char *bytes, int length)
@@ -215,7 +207,7 @@ int dtls_session_expire(struct tls_session *session, dtls_send *send, void *cont
 
 void dtls_session_close(struct tls_session *session, dtls_send *send, void *context)
 {
-    if (!SSL_is_init_finished(session->ssl) || (session->failure != 0 && session->failure != ERR_CLOSED))
+    if (!tls_session_may_close(session))
         return;
     begin(session, NULL, 0, send, context);
     SSL_shutdown(session->ssl);

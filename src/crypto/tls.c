@@ -12,16 +12,7 @@
 #include "base/memory.h"
 #include "crypto/tls_internal.h"
 
-#define RECORD_PLAINTEXT_MAX 16384 /* RFC 8446 §5.1 */
-/* Header 5, explicit nonce of TLS 1.2 8, content type of TLS 1.3 1, tag 16; rounded up. */
-#define RECORD_OVERHEAD 32
-
-size_t tls_ciphertext_bound(size_t plaintext)
-{
-    return plaintext + (plaintext / RECORD_PLAINTEXT_MAX + 1) * RECORD_OVERHEAD;
-}
-
-static int take_from_fed(BIO *bio, char *out, int size)
+int tls_take_fed(BIO *bio, char *out, int size)
 {
     struct tls_session *session = BIO_get_data(bio);
     BIO_clear_retry_flags(bio);
@@ -61,7 +52,7 @@ BIO_METHOD *tls_stream_method(void)
     BIO_METHOD *method = BIO_meth_new(BIO_get_new_index() | BIO_TYPE_SOURCE_SINK, "fed bytes");
     if (!method)
         return NULL;
-    BIO_meth_set_read(method, take_from_fed);
+    BIO_meth_set_read(method, tls_take_fed);
     BIO_meth_set_write(method, append_to_output);
     BIO_meth_set_ctrl(method, stream_control);
     return method;
@@ -217,7 +208,7 @@ int tls_session_encrypt(struct tls_session *session, const uint8_t *bytes, size_
 {
     if (length == 0)
         return 0;
-    if (length > RECORD_PLAINTEXT_MAX)
+    if (length > TLS_RECORD_MAX)
         return ERR_TOO_LARGE;
     if (session->failure != 0 && session->failure != ERR_CLOSED)
         return ERR_CRYPTO;
@@ -240,9 +231,14 @@ int tls_session_write(struct tls_session *session, const uint8_t *bytes, size_t 
     return result;
 }
 
+bool tls_session_may_close(const struct tls_session *session)
+{
+    return SSL_is_init_finished(session->ssl) && (session->failure == 0 || session->failure == ERR_CLOSED);
+}
+
 void tls_session_close(struct tls_session *session, struct tls_output *output)
 {
-    if (!SSL_is_init_finished(session->ssl) || (session->failure != 0 && session->failure != ERR_CLOSED))
+    if (!tls_session_may_close(session))
         return;
     session->output = output;
     SSL_shutdown(session->ssl);

@@ -40,17 +40,20 @@ void tls_context_limit_to_tls12(struct tls_context *context);
 void tls_context_destroy(struct tls_context **context);
 
 /* Where a session puts ciphertext for the wire: the caller's memory, appended at |length|. What does not fit is
- * ERR_FULL and the session is to be closed, so give room: tls_ciphertext_bound(). */
+ * ERR_FULL and the session is to be closed, so give room: TLS_CIPHERTEXT_BOUND(). */
 struct tls_output {
     uint8_t *bytes;
     size_t size, length;
 };
-/* Bytes that |plaintext| bytes need at most once encrypted. */
-size_t tls_ciphertext_bound(size_t plaintext);
+#define TLS_RECORD_MAX 16384 /* bytes of plaintext in a record, RFC 8446 §5.1 */
+/* Of a record: header 5, explicit nonce of TLS 1.2 8, content type of TLS 1.3 1, tag 16; rounded up. */
+#define TLS_RECORD_OVERHEAD 32
+/* Bytes that |plaintext| bytes need at most, encrypted into as few records as that takes. */
+#define TLS_CIPHERTEXT_BOUND(plaintext) ((plaintext) + ((plaintext) / TLS_RECORD_MAX + 1) * TLS_RECORD_OVERHEAD)
 /* Room that a hand-shake flight needs at most. */
 #define TLS_FLIGHT_MAX 20000
 
-/* Sessions over a byte stream. */
+/* Sessions over a byte stream. The certificate has to be good for |host_name|, copied. Return 0 or ERR_MEMORY. */
 int tls_session_create_server(struct tls_context *context, struct tls_session **out);
 int tls_session_create_client(struct tls_context *context, const char *host_name, struct tls_session **out);
 void tls_session_destroy(struct tls_session **session);
@@ -67,8 +70,8 @@ void tls_session_feed(struct tls_session *session, const uint8_t *bytes, size_t 
  * A client's first call, with nothing fed, begins the hand-shake. */
 int tls_session_read(struct tls_session *session, uint8_t *out, size_t size, struct tls_output *output,
                      struct tls_error *error);
-/* Encrypts |length| bytes (at most 16,384: one record) into |output|. Returns 0, ERR_WOULD_BLOCK before the hand-shake
- * is done, or ERR_CRYPTO. */
+/* Encrypts |length| bytes (at most TLS_RECORD_MAX: one record) into |output|. Returns 0, ERR_WOULD_BLOCK before the
+ * hand-shake is done, ERR_TOO_LARGE, ERR_FULL or ERR_CRYPTO. */
 int tls_session_write(struct tls_session *session, const uint8_t *bytes, size_t length, struct tls_output *output);
 /* Appends close_notify to |output|. */
 void tls_session_close(struct tls_session *session, struct tls_output *output);
@@ -96,16 +99,19 @@ typedef void dtls_send(void *context, const uint8_t *datagram, size_t length);
  * or NULL, or ERR_MEMORY. Garbage is dropped silently. */
 int dtls_listener_receive(struct dtls_listener *listener, const struct address *client, const uint8_t *datagram,
                           size_t length, dtls_send *send, void *context, struct tls_session **session_out);
-/* A client's session; its first dtls_session_receive() with |length| 0 begins the hand-shake. */
+/* A client's session; the first dtls_session_receive(), with |length| 0, begins the hand-shake. Returns 0 or
+ * ERR_MEMORY. */
 int dtls_session_create_client(struct tls_context *context, const char *host_name, struct tls_session **out);
 /* A datagram of a session. Plaintext of one record goes to |out|; answers go through |send|. Returns as
  * tls_session_read(): call with |length| 0 for further records of the same datagram until 0. */
 int dtls_session_receive(struct tls_session *session, const uint8_t *datagram, size_t length, uint8_t *out, size_t size,
                          dtls_send *send, void *context, struct tls_error *error);
-/* Encrypts one record and sends it. Returns 0, ERR_WOULD_BLOCK, ERR_TOO_LARGE (path MTU) or ERR_CRYPTO. */
+/* Encrypts one record (at most TLS_RECORD_MAX) and sends it. Returns 0, ERR_WOULD_BLOCK, ERR_TOO_LARGE or ERR_CRYPTO.
+ */
 int dtls_session_write(struct tls_session *session, const uint8_t *bytes, size_t length, dtls_send *send,
                        void *context);
-/* Nanoseconds until a flight must be sent again, TIME_NEVER if none waits; then call dtls_session_expire(). */
+/* Nanoseconds until a flight must be sent again, TIME_NEVER if none waits; then call dtls_session_expire(). By
+ * OpenSSL's own reading of the clock: it takes none from its caller. */
 uint64_t dtls_session_timeout_ns(const struct tls_session *session);
 /* Returns 0, or ERR_CRYPTO when the hand-shake has been retried too often. */
 int dtls_session_expire(struct tls_session *session, dtls_send *send, void *context);

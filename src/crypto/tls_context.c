@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Policy and certificates of TLS and DTLS: versions, cipher suites, server names (RFC 6066 §3), ALPN (RFC 7443),
- * tickets.
- */
+ * tickets. */
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>

@@ -53,8 +53,15 @@ int tls_session_decrypt(struct tls_session *session, uint8_t *out, size_t size, 
 /* Encrypts one record. Returns 0, ERR_WOULD_BLOCK, ERR_TOO_LARGE, ERR_FULL or ERR_CRYPTO. */
 int tls_session_encrypt(struct tls_session *session, const uint8_t *bytes, size_t length);
 
+/* Whether OpenSSL can still say close_notify. */
+bool tls_session_may_close(const struct tls_session *session);
+
+/* A BIO's read: what was fed to the session. */
+int tls_take_fed(BIO *bio, char *out, int size);
+/* New, the caller's; NULL without memory. */
 BIO_METHOD *tls_stream_method(void);
 BIO_METHOD *tls_datagram_method(void);
+/* OpenSSL's callbacks: 1 for success. */
 int dtls_cookie_generate(SSL *ssl, unsigned char *cookie, unsigned int *length);
 int dtls_cookie_verify(SSL *ssl, const unsigned char *cookie, unsigned int length);
 

@@ -18,8 +18,8 @@ struct dtls_client;
 #define STAGING_SIZE       (STUN_FRAME_MAX + 1024)
 #define STAGED_MAX         1024
 #define INPUT_SIZE         (STUN_FRAME_MAX + STREAM_PLAINTEXT_SIZE)
-#define CIPHERTEXT_SIZE    (STREAM_PLAINTEXT_SIZE + TLS_FLIGHT_MAX)
-#define DTLS_PLAINTEXT_MAX 16384 /* of one record */
+#define CIPHERTEXT_SIZE    (TLS_CIPHERTEXT_BOUND(STREAM_PLAINTEXT_SIZE) + TLS_FLIGHT_MAX)
+#define DTLS_PLAINTEXT_MAX TLS_RECORD_MAX /* RFC 6347 §4.1 has the same limit */
 
 /* What is ready for one stream in this turn of the loop. */
 struct staging {

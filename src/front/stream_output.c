@@ -8,8 +8,6 @@
 #include "base/error.h"
 #include "front/stream.h"
 
-#define RECORD_PLAINTEXT 16384
-
 /* In a batch of up to so many messages each gets a TLS record of its own, still in one write: there are clients that
  * take a record for a message (coturn's turnutils_uclient), and a client can use each as soon as its segment arrives. A
  * larger batch shares records: a microsecond for each message would add up. */
@@ -54,8 +52,8 @@ void stream_write_raw(struct stream *stream, const uint8_t *bytes, size_t length
 /* Encrypts |length| bytes, in as few records as that takes, behind what |output| has already. */
 static void encrypt(struct stream *stream, const uint8_t *bytes, size_t length, struct tls_output *output)
 {
-    for (size_t at = 0; at < length && !stream->doomed; at += RECORD_PLAINTEXT) {
-        size_t part = length - at < RECORD_PLAINTEXT ? length - at : RECORD_PLAINTEXT;
+    for (size_t at = 0; at < length && !stream->doomed; at += TLS_RECORD_MAX) {
+        size_t part = length - at < TLS_RECORD_MAX ? length - at : TLS_RECORD_MAX;
         if (tls_session_write(stream->tls, bytes + at, part, output) != 0)
             stream_doom(stream, FRONT_LOG_INFO, "closed: encryption failed");
     }

@@ -12,13 +12,11 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "net/socket.h"
-#include "stun/framing.h"
 
 #define READ_SIZE       65536
 #define GATHER_SIZE     (256 * 1024)
-#define CIPHERTEXT_SIZE (GATHER_SIZE + GATHER_SIZE / 8 + TLS_FLIGHT_MAX)
-#define TLS_RECORD_MAX  16384
-#define TLS_OVERHEAD    64 /* of a record, at most */
+#define CIPHERTEXT_SIZE (TLS_CIPHERTEXT_BOUND(GATHER_SIZE) + TLS_FLIGHT_MAX)
+#define ALERT_SIZE      2
 #define PENDING_MAX     (256 * 1024)
 #define READS_PER_TURN  32 /* then the others' turn; level-triggered epoll comes back */
 
@@ -391,7 +389,7 @@ void load_flow_close(struct load_flow *flow)
     if (!flow->settings)
         return;
     if (flow->tls && flow->open && !flow->broken) {
-        uint8_t alert[TLS_OVERHEAD * 2];
+        uint8_t alert[TLS_CIPHERTEXT_BOUND(ALERT_SIZE)];
         struct tls_output output = {.bytes = alert, .size = sizeof alert};
         tls_session_close(flow->tls, &output);
         (void)!send(flow->source.fd, alert, output.length, MSG_DONTWAIT | MSG_NOSIGNAL);

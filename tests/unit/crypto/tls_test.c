@@ -148,7 +148,7 @@ static void bytes_pass_both_ways_however_they_are_cut(void **state)
         for (size_t at = 0; at < sizeof record; at++)
             record[at] = (uint8_t)(at * 7);
         assert_int_equal(tls_session_write(client.session, record, sizeof record, &client.output), 0);
-        assert_true(client.output.length <= tls_ciphertext_bound(sizeof record));
+        assert_true(client.output.length <= TLS_CIPHERTEXT_BOUND(sizeof record));
         assert_int_equal(tls_session_write(client.session, record, 3, &client.output), 0);
         carry(&client, &server, pieces[i]);
         assert_int_equal(server.plaintext_length, sizeof record + 3);
