@@ -47,6 +47,12 @@ def test_every_packet_comes_back_on_every_transport(server, transport, bursts):
     assert 0 < found["latency_us"]["p50"] <= found["latency_us"]["p99"] <= found["latency_us"]["max"]
 
 
+def test_packets_come_back_over_ipv6(server):
+    assert report("--clients", 2, f"[::1]:{server.port}")["answered"] > 100
+    options = "--transport", "tls", "--ca", server.certificate
+    assert report("--clients", 2, *options, f"[::1]:{server.tls_port}")["answered"] > 100
+
+
 def test_an_open_loop_sends_what_was_asked_for_whatever_comes_back(server):
     with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as deaf:
         deaf.bind(("127.0.0.1", 0))

@@ -322,6 +322,8 @@ void load_client_open(struct load_client *client)
     struct turn_client_config config = {.username = generator->username,
                                         .password = generator->password,
                                         .stream = turn_transport_is_stream(generator->plan->transport)};
+    if (generator->peer.family == ADDRESS_IPV6) /* IPv4 is what a server gives unasked */
+        config.relay_family = ADDRESS_IPV6;
     client->opened_ns = net_now().monotonic_ns;
     int error = turn_client_session_create(&config, session_send, session_notify, client, &client->session);
     if (error == 0)
