@@ -584,6 +584,13 @@ static void data_comes_with_the_peer_it_is_from(void **state)
     turn_client_session_receive(bench->session, (const uint8_t *)"\x40\x01\x00\x03yes", 7, bench->now);
     turn_client_session_receive(bench->session, (const uint8_t *)"\x40\x00\x00\x09yes", 7, bench->now);
     assert_int_equal(bench->event_count, 4);
+    /* Nor is a peer that has but a permission heard through the channel that it might have. */
+    assert_int_equal(turn_client_session_permit(bench->session, &other, bench->now), 0);
+    expect_request(bench, 4, STUN_CREATE_PERMISSION, true);
+    answer_success(bench, true);
+    expect_event(bench, 5, TURN_CLIENT_PERMITTED);
+    turn_client_session_receive(bench->session, (const uint8_t *)"\x40\x01\x00\x03yes", 7, bench->now);
+    assert_int_equal(bench->event_count, 5);
     bench_destroy(bench);
 }
 
