@@ -11,7 +11,6 @@
 #include <unistd.h>
 
 #include "base/error.h"
-#include "base/memory.h"
 #include "crypto/certificate.h"
 #include "crypto/digest.h"
 #include "net/host.h"

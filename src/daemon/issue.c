@@ -4,7 +4,7 @@
 #include "auth/credentials.h"
 #include "base/error.h"
 #include "crypto/certificate.h"
-#include "daemon/service.h"
+#include "daemon/shared.h"
 #include "daemon/ways_in.h"
 #include "net/socket.h"
 #include "turn/relay_port.h"
@@ -41,7 +41,7 @@ int issue_print(const struct settings *settings, const char *user, struct settin
     const struct ways_in ways = {
         .settings = settings,
         .addresses = addresses,
-        .address_count = service_relay_addresses(settings, addresses),
+        .address_count = shared_relay_addresses(settings, addresses),
         .tls_name = named ? name : NULL,
     };
     if (status == 0)

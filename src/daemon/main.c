@@ -14,6 +14,7 @@
 #include "daemon/service.h"
 #include "daemon/settings.h"
 #include "daemon/settings_print.h"
+#include "daemon/shared.h"
 #include "daemon/ways_in.h"
 #include "turn/relay_port.h"
 
@@ -174,7 +175,7 @@ static void introduce(const struct settings *settings)
     const struct ways_in ways = {
         .settings = settings,
         .addresses = addresses,
-        .address_count = service_relay_addresses(settings, addresses),
+        .address_count = shared_relay_addresses(settings, addresses),
     };
     ways_in_print_servers(stdout, &ways, account->name, account->password);
     putchar('\n');

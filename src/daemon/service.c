@@ -15,6 +15,8 @@
 #include "relay/relay.h"
 #include "worker/worker.h"
 
+_Static_assert(WORKERS_MAX <= TURN_WORKERS_MAX, "a connection id can name every worker");
+
 /* One thread's share of the service. */
 struct service_worker {
     struct service *service;

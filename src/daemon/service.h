@@ -12,16 +12,12 @@ struct service;
  * borrowed until service_destroy(). Returns 0, or ERR_MALFORMED, ERR_SYSTEM, ERR_IN_USE or ERR_MEMORY with |error|
  * saying in one line what to do. */
 int service_create(const struct settings *settings, struct service **out, struct settings_error *error);
-/* Builds what can be wrong about certificates, credentials and addresses, opens nothing. Returns as above. */
+/* Builds what can be wrong about certificates, credentials and addresses, and keeps nothing. Returns as above. */
 int service_check(const struct settings *settings, struct settings_error *error);
 /* Starts the workers. Returns 0 or ERR_SYSTEM. */
 int service_start(struct service *service);
 /* Ends the workers and all allocations. */
 void service_stop(struct service *service);
 void service_destroy(struct service **service);
-
-/* The relay addresses that are really used: those of the settings, or what was found on the host. Returns how many; at
- * most RELAY_ADDRESSES_MAX. */
-size_t service_relay_addresses(const struct settings *settings, struct settings_relay_address *out);
 
 #endif

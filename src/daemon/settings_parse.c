@@ -301,8 +301,7 @@ static int fields_read(struct reading *reading, const struct settings_row *row, 
     }
     for (size_t i = 0; i < settings_row_count; i++) {
         const struct settings_row *field = &settings_rows[i];
-        size_t length = strlen(row->key);
-        if (field->required && !seen[i] && strncmp(field->key, row->key, length) == 0 && field->key[length] == '.')
+        if (field->required && !seen[i] && settings_key_is_in(field->key, row->key))
             return settings_fail(reading->settings, line_of(node), reading->error, "%s is missing: add it", field->key);
     }
     return 0;

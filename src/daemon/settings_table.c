@@ -294,14 +294,17 @@ const struct settings_row *settings_row_find(const char *key)
     return NULL;
 }
 
+bool settings_key_is_in(const char *key, const char *section)
+{
+    size_t length = strlen(section);
+    return strncmp(key, section, length) == 0 && key[length] == '.';
+}
+
 bool settings_is_section(const char *prefix)
 {
-    size_t length = strlen(prefix);
-    for (size_t i = 0; i < settings_row_count; i++) {
-        const struct settings_row *row = &settings_rows[i];
-        if (!row->field && strncmp(row->key, prefix, length) == 0 && row->key[length] == '.')
+    for (size_t i = 0; i < settings_row_count; i++)
+        if (!settings_rows[i].field && settings_key_is_in(settings_rows[i].key, prefix))
             return true;
-    }
     return false;
 }
 

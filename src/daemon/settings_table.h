@@ -46,6 +46,8 @@ extern const size_t settings_row_count;
 const struct settings_row *settings_row_find(const char *key);
 /* The key that the writer of |path| may have meant, the same word in another place or nearly the same; or NULL. */
 const char *settings_key_nearest(const char *path);
+/* True if |key| is "|section|.…": a key of that section, or a field of that record. */
+bool settings_key_is_in(const char *key, const char *section);
 /* True if |prefix| is a section: some rows begin with "prefix.", and it is none itself. */
 bool settings_is_section(const char *prefix);
 /* What a value of |row| looks like, for a person: "a duration such as 15s, 10m or 1h". */

@@ -313,8 +313,7 @@ void settings_value_fini(const struct settings_row *row, void *value)
     case SETTING_RECORD:
         for (size_t i = 0; i < settings_row_count; i++) {
             const struct settings_row *field = &settings_rows[i];
-            size_t length = strlen(row->key);
-            if (field->field && strncmp(field->key, row->key, length) == 0 && field->key[length] == '.')
+            if (field->field && settings_key_is_in(field->key, row->key))
                 settings_value_fini(field, (char *)value + field->offset);
         }
         break;

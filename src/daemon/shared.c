@@ -7,7 +7,6 @@
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "daemon/service.h"
 #include "net/host.h"
 #include "net/socket.h"
 #include "relay/relay.h"
@@ -80,7 +79,7 @@ static int ledger_init(struct shared *shared, struct settings_error *error)
     return ledger_create(&limits, &shared->ledger) == 0 ? 0 : fail_memory(shared, error);
 }
 
-size_t service_relay_addresses(const struct settings *settings, struct settings_relay_address *out)
+size_t shared_relay_addresses(const struct settings *settings, struct settings_relay_address *out)
 {
     size_t count = settings->relay_addresses.count;
     if (count > RELAY_ADDRESSES_MAX)
@@ -118,7 +117,7 @@ static int ports_init(struct shared *shared, struct settings_error *error)
 {
     const struct settings *settings = shared->settings;
     struct settings_relay_address addresses[RELAY_ADDRESSES_MAX];
-    size_t count = service_relay_addresses(settings, addresses);
+    size_t count = shared_relay_addresses(settings, addresses);
     if (count == 0)
         return settings_fail(settings, 0, error,
                              "relay.addresses: this host has no default route to take an address from; name one");

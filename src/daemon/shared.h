@@ -25,4 +25,8 @@ int shared_init(struct shared *shared, const struct settings *settings, struct s
 /* No worker may be left. */
 void shared_fini(struct shared *shared);
 
+/* The relay addresses that are really used: those of the settings, or what was found on the host. |out| takes
+ * RELAY_ADDRESSES_MAX of them. Returns how many there are. */
+size_t shared_relay_addresses(const struct settings *settings, struct settings_relay_address *out);
+
 #endif
