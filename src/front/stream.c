@@ -2,7 +2,6 @@
  * The life of a stream: accepted, watched, given deadlines, closed. */
 #include "front/stream.h"
 
-#include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
 

@@ -5,7 +5,6 @@
 #include <string.h>
 #include <sys/socket.h>
 
-#include "base/error.h"
 #include "front/stream.h"
 
 /* In a batch of up to so many messages each gets a TLS record of its own, still in one write: there are clients that

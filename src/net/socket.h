@@ -25,7 +25,7 @@ struct address net_local_address(int fd);
 /* A UDP socket that answers from the address that was asked (packet info on), with GRO and, if |share|, SO_REUSEPORT.
  * Returns the descriptor, ERR_IN_USE or ERR_SYSTEM. */
 int net_udp_listen(const struct address *address, bool share);
-/* A relay's UDP socket: GRO on, ICMP errors queued (IP_RECVERR). */
+/* A relay's UDP socket: GRO on, ICMP errors queued (IP_RECVERR). This and the next return as net_udp_listen(). */
 int net_udp_relay(const struct address *address);
 /* A listening TCP socket. */
 int net_tcp_listen(const struct address *address, bool share);

@@ -4,7 +4,6 @@
 #ifndef WORKER_LOOP_H
 #define WORKER_LOOP_H
 
-#include <stdbool.h>
 #include <stdint.h>
 #include <sys/epoll.h>
 
@@ -27,11 +26,13 @@ struct loop_task {
     void (*run)(struct loop_task *task, struct now now);
 };
 
+/* Returns 0, ERR_MEMORY or ERR_SYSTEM. */
 int loop_create(struct loop **out);
 void loop_destroy(struct loop **loop);
 
 /* Watches |fd| for |events|. Returns 0, or ERR_SYSTEM with errno set. |source|->ready is set by the owner. */
 int loop_add(struct loop *loop, struct loop_source *source, int fd, uint32_t events);
+/* Watches for other |events|. Returns as loop_add(). */
 int loop_modify(struct loop *loop, struct loop_source *source, uint32_t events);
 /* Stops watching; does not close. Events of this turn that are still to come are forgotten. A source that is not
  * watched is left alone. */
@@ -41,6 +42,7 @@ struct timers *loop_timers(struct loop *loop);
 /* The time at the start of this turn. */
 struct now loop_now(const struct loop *loop);
 
+/* To be called before any other function gets |task|. */
 void loop_task_init(struct loop_task *task, void (*run)(struct loop_task *, struct now));
 /* Runs |task| once at the end of this turn; asking again before that does nothing. */
 void loop_defer(struct loop *loop, struct loop_task *task);
