@@ -36,10 +36,6 @@ struct front_settings {
     void *log_context;
 };
 
-#define FRONT_KEEPALIVE_S          15
-#define FRONT_HANDSHAKE_DEADLINE_S 10
-#define FRONT_IDLE_TIMEOUT_S       60
-
 /* |server| is the worker's core. Returns 0 or ERR_MEMORY. */
 int front_create(const struct front_settings *settings, struct worker *worker, struct turn_server *server,
                  struct front **out);

@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * Streams on a real loop, seen from both sides: the client's end of a socket pair, and what the server holds for it. */
 #include <errno.h>
+#include <linux/sockios.h>
 #include <poll.h>
+#include <sched.h>
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
@@ -9,6 +11,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/ioctl.h>
 #include <unistd.h>
 
 #include <cmocka.h>
@@ -19,6 +22,7 @@
 #include "stun/message.h"
 
 #define PATIENCE_MS 10000
+#define STANDS_MS   100 /* so long without room for a further byte, nobody reads any more */
 
 static char directory[] = "/tmp/postern-stream-XXXXXX";
 static char certificate_file[64], key_file[64];
@@ -89,10 +93,8 @@ static int set_up(void **state)
                                            .reservations = reservations,
                                            .policy = policy,
                                            .lifetime_max_s = 3600};
-    front_settings = (struct front_settings){.tls = server_tls,
-                                             .ledger = ledger,
-                                             .handshake_deadline_s = FRONT_HANDSHAKE_DEADLINE_S,
-                                             .idle_timeout_s = FRONT_IDLE_TIMEOUT_S};
+    front_settings =
+        (struct front_settings){.tls = server_tls, .ledger = ledger, .handshake_deadline_s = 10, .idle_timeout_s = 60};
     assert_int_equal(worker_create(0, &worker), 0);
     assert_int_equal(turn_server_create(&turn_settings, &host, 0, &server), 0);
     assert_int_equal(front_create(&front_settings, worker, server, &front), 0);
@@ -156,6 +158,18 @@ static void write_all(int fd, const uint8_t *bytes, size_t length)
     }
 }
 
+/* Returns once the server has read all that was written to |fd|. */
+static void wait_until_taken(int fd)
+{
+    uint64_t until_ns = net_now().monotonic_ns + PATIENCE_MS * NS_PER_MS;
+    int waiting;
+    do {
+        sched_yield();
+        assert_int_equal(ioctl(fd, SIOCOUTQ, &waiting), 0);
+        assert_true(net_now().monotonic_ns < until_ns);
+    } while (waiting > 0);
+}
+
 static size_t read_exactly(int fd, uint8_t *out, size_t length)
 {
     for (size_t got = 0; got < length;) {
@@ -179,12 +193,12 @@ static void a_message_in_pieces_is_answered_and_nothing_stays_behind(void **stat
     assert_int_equal(worker_start(worker), 0);
     for (size_t at = 0; at < length; at++) {
         write_all(client, request + at, 1);
-        usleep(500);
+        wait_until_taken(client);
     }
     read_exactly(client, answer, sizeof answer);
     assert_memory_equal(answer + 8, request + 8, STUN_TRANSACTION_ID_SIZE);
     write_all(client, request, 7);
-    usleep(20000);
+    wait_until_taken(client);
     worker_stop(worker);
     assert_int_equal(only_stream()->rest->size, BUFFER_SMALL);
     assert_int_equal(buffer_length(only_stream()->rest), 7);
@@ -206,7 +220,7 @@ static void a_large_announced_length_is_kept_whole_and_given_back(void **state)
     assert_int_equal(worker_start(worker), 0);
     for (size_t at = 0; at < sizeof message; at += 1000) {
         write_all(client, message + at, 1000);
-        usleep(200);
+        wait_until_taken(client);
     }
     read_exactly(client, answer, sizeof answer);
     worker_stop(worker);
@@ -278,13 +292,12 @@ static void a_client_that_does_not_read_is_not_read_from(void **state)
     size_t length = binding_request(request, 7);
     assert_int_equal(worker_start(worker), 0);
     unsigned sent = 0;
-    for (int full = 0; full < 20;) {
+    for (bool full = false; !full;) {
         ssize_t part = send(client, request, length, MSG_NOSIGNAL);
         assert_true(part == (ssize_t)length || (part < 0 && errno == EAGAIN));
         sent += part > 0;
-        full = part > 0 ? 0 : full + 1;
         if (part < 0)
-            usleep(5000);
+            full = poll(&(struct pollfd){.fd = client, .events = POLLOUT}, 1, STANDS_MS) == 0;
         assert_true(sent < 200000);
     }
     worker_stop(worker);
