@@ -186,14 +186,28 @@ static void pass(struct bench *bench, uint64_t ns)
         turn_client_session_expire(bench->session, bench->now);
 }
 
+/* With its first Allocate on the wire. */
+static struct bench *bench_started(bool stream, bool refuse_md5)
+{
+    struct bench *bench = bench_create(stream, refuse_md5);
+    turn_client_session_start(bench->session, bench->now);
+    expect_request(bench, 1, STUN_ALLOCATE, false);
+    return bench;
+}
+
+/* With its signed Allocate on the wire. */
+static struct bench *bench_challenged(bool stream)
+{
+    struct bench *bench = bench_started(stream, false);
+    answer_challenge(bench, 401, NONCE_PLAIN, NULL, 0);
+    expect_request(bench, 2, STUN_ALLOCATE, true);
+    return bench;
+}
+
 /* After this two messages were sent, and one event came. */
 static struct bench *bench_allocated(bool stream)
 {
-    struct bench *bench = bench_create(stream, false);
-    turn_client_session_start(bench->session, bench->now);
-    expect_request(bench, 1, STUN_ALLOCATE, false);
-    answer_challenge(bench, 401, NONCE_PLAIN, NULL, 0);
-    expect_request(bench, 2, STUN_ALLOCATE, true);
+    struct bench *bench = bench_challenged(stream);
     answer_success(bench, true);
     expect_event(bench, 1, TURN_CLIENT_ALLOCATED);
     return bench;
@@ -207,9 +221,7 @@ static const uint8_t UNHEARD_OF[] = {0, 9, 0, 0};
 static void allocation_follows_a_challenge(void **state)
 {
     (void)state;
-    struct bench *bench = bench_create(false, false);
-    turn_client_session_start(bench->session, bench->now);
-    expect_request(bench, 1, STUN_ALLOCATE, false);
+    struct bench *bench = bench_started(false, false);
     assert_int_equal(request_word(bench, STUN_REQUESTED_TRANSPORT), 17u << 24);
     assert_null(stun_message_find(&bench->request, STUN_USERNAME));
 
@@ -253,9 +265,7 @@ static void sha256_is_chosen_whatever_the_order_of_the_offer(void **state)
 static void an_offer_that_was_taken_out_is_not_believed(void **state)
 {
     (void)state;
-    struct bench *bench = bench_create(false, false);
-    turn_client_session_start(bench->session, bench->now);
-    expect_request(bench, 1, STUN_ALLOCATE, false);
+    struct bench *bench = bench_started(false, false);
     /* The nonce speaks of algorithms, the list is gone. */
     answer_challenge(bench, 401, NONCE_BITS, NULL, 0);
     assert_int_equal(bench->sent, 1);
@@ -281,9 +291,7 @@ static void md5_is_refused_where_the_caller_wants_better(void **state)
         const uint8_t *offer;
     } servers[] = {{NONCE_PLAIN, NULL}, {NONCE_BITS, MD5_ONLY}, {NONCE_BITS, UNHEARD_OF}};
     for (unsigned i = 0; i < 3; i++) {
-        struct bench *bench = bench_create(false, true);
-        turn_client_session_start(bench->session, bench->now);
-        expect_request(bench, 1, STUN_ALLOCATE, false);
+        struct bench *bench = bench_started(false, true);
         answer_challenge(bench, 401, servers[i].nonce, servers[i].offer, 4);
         expect_event(bench, 1, TURN_CLIENT_FAILED);
         assert_int_equal(bench->events[0].error_code, ERR_FORBIDDEN);
@@ -295,11 +303,7 @@ static void md5_is_refused_where_the_caller_wants_better(void **state)
 static void wrong_credentials_are_told_once(void **state)
 {
     (void)state;
-    struct bench *bench = bench_create(false, false);
-    turn_client_session_start(bench->session, bench->now);
-    expect_request(bench, 1, STUN_ALLOCATE, false);
-    answer_challenge(bench, 401, NONCE_PLAIN, NULL, 0);
-    expect_request(bench, 2, STUN_ALLOCATE, true);
+    struct bench *bench = bench_challenged(false);
     answer_challenge(bench, 401, NONCE_PLAIN, NULL, 0);
     assert_int_equal(bench->sent, 2);
     expect_event(bench, 1, TURN_CLIENT_FAILED);
@@ -337,9 +341,7 @@ static void a_stale_nonce_is_replaced_but_not_for_ever(void **state)
 static void silence_is_met_with_seven_tries_and_then_a_failure(void **state)
 {
     (void)state;
-    struct bench *bench = bench_create(false, false);
-    turn_client_session_start(bench->session, bench->now);
-    expect_request(bench, 1, STUN_ALLOCATE, false);
+    struct bench *bench = bench_started(false, false);
     uint8_t first[64];
     size_t first_length = bench->wire_length;
     memcpy(first, bench->wire, first_length);
@@ -377,11 +379,7 @@ static void a_stream_is_asked_once(void **state)
 static void an_unsigned_answer_is_as_if_it_had_never_come(void **state)
 {
     (void)state;
-    struct bench *bench = bench_create(false, false);
-    turn_client_session_start(bench->session, bench->now);
-    expect_request(bench, 1, STUN_ALLOCATE, false);
-    answer_challenge(bench, 401, NONCE_PLAIN, NULL, 0);
-    expect_request(bench, 2, STUN_ALLOCATE, true);
+    struct bench *bench = bench_challenged(false);
     answer_success(bench, false);
     answer_error(bench, 400, false);
     answer_error(bench, 486, false);
@@ -401,11 +399,7 @@ static void an_unsigned_answer_is_as_if_it_had_never_come(void **state)
 static void an_unsigned_answer_on_a_stream_ends_the_request(void **state)
 {
     (void)state;
-    struct bench *bench = bench_create(true, false);
-    turn_client_session_start(bench->session, bench->now);
-    expect_request(bench, 1, STUN_ALLOCATE, false);
-    answer_challenge(bench, 401, NONCE_PLAIN, NULL, 0);
-    expect_request(bench, 2, STUN_ALLOCATE, true);
+    struct bench *bench = bench_challenged(true);
     answer_success(bench, false);
     expect_event(bench, 1, TURN_CLIENT_FAILED);
     assert_int_equal(bench->events[0].error_code, ERR_CRYPTO);
@@ -638,9 +632,7 @@ static void want_of_memory_is_told_and_harms_nothing(void **state)
         assert_int_equal(turn_client_session_create(&config, wire_send, wire_notify, NULL, &session), ERR_MEMORY);
         assert_null(session);
     }
-    struct bench *bench = bench_create(false, false);
-    turn_client_session_start(bench->session, bench->now);
-    expect_request(bench, 1, STUN_ALLOCATE, false);
+    struct bench *bench = bench_started(false, false);
     memory_fail_at(1);
     answer_challenge(bench, 401, NONCE_PLAIN, NULL, 0);
     memory_fail_at(0);
