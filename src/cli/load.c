@@ -88,7 +88,7 @@ static void usage_print(FILE *to)
 static int complain(const char *about, const char *text)
 {
     fprintf(stderr, "postern load: %s: %s\n", about, text);
-    return -1;
+    return ERR_MALFORMED;
 }
 
 static int number_parse(const char *option, const char *text, unsigned lowest, unsigned highest, unsigned *out)
@@ -98,7 +98,7 @@ static int number_parse(const char *option, const char *text, unsigned lowest, u
     unsigned long value = strtoul(text, &end, 10);
     if (*text < '0' || *text > '9' || *end != '\0' || errno != 0 || value < lowest || value > highest) {
         fprintf(stderr, "postern load: --%s %s: a number from %u to %u is wanted\n", option, text, lowest, highest);
-        return -1;
+        return ERR_MALFORMED;
     }
     *out = (unsigned)value;
     return 0;
@@ -160,7 +160,7 @@ static int option_apply(int number, const char *value, struct load_plan *plan)
         return 0;
     case OPTION_server_pid:
         if (number_parse(name, value, 1, INT_MAX, &pid) != 0)
-            return -1;
+            return ERR_MALFORMED;
         plan->server_pid = (pid_t)pid;
         return 0;
     case OPTION_threads:
@@ -178,7 +178,7 @@ static int option_apply(int number, const char *value, struct load_plan *plan)
         plan->json = true;
         return 0;
     default:
-        return -1;
+        return ERR_MALFORMED;
     }
 }
 
@@ -204,7 +204,7 @@ static int server_resolve(char *text, struct load_plan *plan)
     if (colon) {
         *colon = '\0';
         if (number_parse("port", colon + 1, 1, 65535, &given) != 0)
-            return -1;
+            return ERR_MALFORMED;
     }
     struct addrinfo hints = {.ai_socktype = SOCK_DGRAM}, *found;
     int error = getaddrinfo(text, NULL, &hints, &found);
@@ -231,7 +231,7 @@ static int plan_check(const struct load_plan *plan)
     return 0;
 }
 
-/* Returns 0, 1 after showing help, or -1 after one line on stderr. */
+/* Returns 0, 1 after showing help, or ERR_MALFORMED after one line on stderr. */
 static int plan_parse(int argc, char **argv, struct load_plan *plan)
 {
     struct option options[ROW_COUNT + 1] = {0};
@@ -251,12 +251,12 @@ static int plan_parse(int argc, char **argv, struct load_plan *plan)
         if (number == '?')
             return complain(argv[optind - 1], "no such option; see `postern load --help`");
         if (option_apply(number, optarg, plan) != 0)
-            return -1;
+            return ERR_MALFORMED;
     }
     if (optind + 1 != argc)
         return complain("HOST:PORT", "exactly one server is wanted");
     if (server_resolve(argv[optind], plan) != 0)
-        return -1;
+        return ERR_MALFORMED;
     return plan_check(plan);
 }
 
@@ -272,7 +272,7 @@ int load_command(int argc, char **argv)
         complain("memory", error_text(ERR_MEMORY));
         return EXIT_FAILURE;
     }
-    int status = load_run(&plan, result) == 0 ? EXIT_SUCCESS : EXIT_FAILURE;
+    int status = load_run(&plan, result) ? EXIT_SUCCESS : EXIT_FAILURE;
     if (status == EXIT_SUCCESS && plan.json)
         load_report_json(stdout, &plan, result);
     else if (status == EXIT_SUCCESS)

@@ -47,7 +47,7 @@ struct load_generator {
     struct load_result result;
 };
 
-/* With |client_count| clients numbered from |first_client|. |username| and |password| are borrowed. Returns 0, or a
+/* The one of thread |index|, with |client_count| clients. |username| and |password| are borrowed. Returns 0, or a
  * failure that the control has been told. */
 int load_generator_create(const struct load_plan *plan, struct load_control *control, const char *username,
                           const char *password, unsigned index, unsigned client_count, struct load_generator **out);

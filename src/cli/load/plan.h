@@ -4,7 +4,6 @@
 #define CLI_LOAD_PLAN_H
 
 #include <stdbool.h>
-#include <stddef.h>
 #include <stdint.h>
 #include <sys/types.h>
 

@@ -3,7 +3,6 @@
 
 #include <signal.h>
 #include <stdio.h>
-#include <string.h>
 
 #include "auth/credentials.h"
 #include "base/error.h"
@@ -200,12 +199,12 @@ static void finish(struct load_run *run)
         load_generator_destroy(&run->generators[i]);
 }
 
-int load_run(const struct load_plan *plan, struct load_result *result)
+bool load_run(const struct load_plan *plan, struct load_result *result)
 {
     struct load_run *run = memory_zeroed(1, sizeof *run);
     if (!run) {
         fprintf(stderr, "postern load: %s\n", error_text(ERR_MEMORY));
-        return -1;
+        return false;
     }
     run->plan = plan;
     run->result = result;
@@ -230,5 +229,5 @@ int load_run(const struct load_plan *plan, struct load_result *result)
         fprintf(stderr, "postern load: %s\n", run->control.failure);
     load_control_fini(&run->control);
     memory_free(run);
-    return failed ? -1 : 0;
+    return !failed;
 }

@@ -5,8 +5,8 @@
 
 #include "cli/load/plan.h"
 
-/* Does what |plan| says and fills |result|, which is all zero. Returns 0, or -1 after writing one line about the cause
- * to stderr. Blocks SIGINT and SIGTERM, which end the run early, but give the allocations back. */
-int load_run(const struct load_plan *plan, struct load_result *result);
+/* Does what |plan| says and fills |result|, which is all zero. Returns false after writing one line about the cause to
+ * stderr. Blocks SIGINT and SIGTERM, which end the run early, but give the allocations back. */
+bool load_run(const struct load_plan *plan, struct load_result *result);
 
 #endif
