@@ -54,15 +54,6 @@ void stream_queue_clear(struct stream_queue *queue, struct pool *blocks)
             drop_first(&queue->classes[i], blocks);
 }
 
-void turn_packet_copy(const struct turn_packet *packet, uint8_t *out)
-{
-    memcpy(out, packet->head, packet->head_length);
-    if (packet->payload_length > 0)
-        memcpy(out + packet->head_length, packet->payload, packet->payload_length);
-    if (packet->padding > 0)
-        memset(out + packet->head_length + packet->payload_length, 0, packet->padding);
-}
-
 /* Where the next bytes of a packet that is being queued go. */
 struct filler {
     struct queued_block **chain;

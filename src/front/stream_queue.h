@@ -70,12 +70,4 @@ static inline size_t stream_queue_answer_bytes(const struct stream_queue *queue)
     return queue->classes[TURN_CLASS_ANSWER].bytes;
 }
 
-/* Length on the wire. */
-static inline size_t turn_packet_length(const struct turn_packet *packet)
-{
-    return packet->head_length + packet->payload_length + packet->padding;
-}
-/* Copies |packet| to |out|, which has room for turn_packet_length(). */
-void turn_packet_copy(const struct turn_packet *packet, uint8_t *out);
-
 #endif

@@ -8,6 +8,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <string.h>
 
 #include "auth/credentials.h"
 #include "auth/ledger.h"
@@ -70,6 +71,22 @@ struct turn_packet {
     size_t padding;
     enum turn_class class;
 };
+
+/* Bytes on the wire. */
+static inline size_t turn_packet_length(const struct turn_packet *packet)
+{
+    return packet->head_length + packet->payload_length + packet->padding;
+}
+
+/* Copies |packet| to |out|, which has room for turn_packet_length(). */
+static inline void turn_packet_copy(const struct turn_packet *packet, uint8_t *out)
+{
+    memcpy(out, packet->head, packet->head_length);
+    if (packet->payload_length > 0)
+        memcpy(out + packet->head_length, packet->payload, packet->payload_length);
+    if (packet->padding > 0)
+        memset(out + packet->head_length + packet->payload_length, 0, packet->padding);
+}
 
 /* RFC 6062: a connection to a peer. The core owns the noun, the host the socket. It lives until peer_close(). */
 struct turn_peer_connection {
