@@ -159,28 +159,32 @@ static void results_collect(struct load_run *run)
                           address_format(&run->generators[0]->peer, peer));
 }
 
+static sigset_t ending_signals(void)
+{
+    sigset_t set;
+    sigemptyset(&set);
+    sigaddset(&set, SIGINT);
+    sigaddset(&set, SIGTERM);
+    return set;
+}
+
 static void *signals_await(void *argument)
 {
     struct load_control *control = argument;
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
+    sigset_t signals = ending_signals();
     int number;
     if (sigwait(&signals, &number) == 0)
         load_control_fail(control, "interrupted");
     return NULL;
 }
 
-/* A thread of its own takes the signals, so that whoever waits for the control hears of them. */
+/* A thread of its own takes the signals, so that whoever waits for the control hears of them. Returns 0 or ERR_SYSTEM.
+ */
 static int signals_take(struct load_control *control, pthread_t *thread_out)
 {
-    sigset_t signals;
-    sigemptyset(&signals);
-    sigaddset(&signals, SIGINT);
-    sigaddset(&signals, SIGTERM);
+    sigset_t signals = ending_signals();
     pthread_sigmask(SIG_BLOCK, &signals, NULL);
-    return pthread_create(thread_out, NULL, signals_await, control);
+    return pthread_create(thread_out, NULL, signals_await, control) == 0 ? 0 : ERR_SYSTEM;
 }
 
 static void finish(struct load_run *run)
