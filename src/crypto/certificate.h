@@ -3,6 +3,7 @@
 #ifndef CRYPTO_CERTIFICATE_H
 #define CRYPTO_CERTIFICATE_H
 
+#include "crypto/digest.h"
 #include "crypto/tls.h"
 
 /* Writes a self-signed P-256 certificate for |names| (DNS names or IP literals; the first is the subject), valid for

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "crypto/digest.h"
 #include "crypto/tls_internal.h"
 
 struct dtls_listener {

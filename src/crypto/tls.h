@@ -10,7 +10,7 @@
 
 #include "base/address.h"
 #include "base/now.h"
-#include "crypto/digest.h"
+#include "base/span.h"
 
 struct tls_context; /* certificates and policy; immutable once built, shared by all workers */
 struct tls_session; /* one connection; belongs to one thread at a time */

@@ -11,6 +11,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "crypto/digest.h"
 #include "crypto/tls_internal.h"
 
 /* AES-128-GCM first: the cheapest to serve, and safe. A client that puts ChaCha20 first has no AES instructions and

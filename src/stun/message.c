@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "crypto/digest.h"
 #include "stun/crc32.h"
 #include "stun/framing.h"
 

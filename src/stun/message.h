@@ -9,7 +9,7 @@
 
 #include "base/address.h"
 #include "base/cursor.h"
-#include "crypto/digest.h"
+#include "base/span.h"
 #include "stun/attributes.h"
 
 #define STUN_HEADER_SIZE         20

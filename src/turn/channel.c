@@ -2,7 +2,6 @@
 #include "turn/channel.h"
 
 #include "base/cursor.h"
-#include "base/error.h"
 #include "stun/framing.h"
 #include "turn/core.h"
 #include "turn/methods.h"

@@ -9,7 +9,6 @@
 
 #include "auth/credentials.h"
 #include "base/error.h"
-#include "stun/framing.h"
 #include "stun/message.h"
 #include "turn/client_session.h"
 

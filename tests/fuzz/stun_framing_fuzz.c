@@ -5,7 +5,6 @@
 #include <assert.h>
 #include <string.h>
 
-#include "base/cursor.h"
 #include "base/error.h"
 #include "stun/framing.h"
 #include "stun/message.h"

@@ -8,7 +8,6 @@
 #include <stdio.h>
 #include <string.h>
 
-#include "stun/framing.h"
 #include "world.h"
 
 #define CLIENTS        5

@@ -9,7 +9,6 @@
 
 #include "base/error.h"
 #include "stun/framing.h"
-#include "stun/message.h"
 
 static void first_byte_tells_protocols_apart(void **state)
 {

@@ -9,6 +9,7 @@
 #include <cmocka.h>
 
 #include "base/error.h"
+#include "crypto/digest.h"
 #include "stun/crc32.h"
 #include "stun/message.h"
 

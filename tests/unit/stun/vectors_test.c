@@ -10,6 +10,7 @@
 #include <cmocka.h>
 
 #include "base/error.h"
+#include "crypto/digest.h"
 #include "stun/message.h"
 
 static const char short_term_password[] = "VOkJxbRl1RmTxUk/WvJxBt";

@@ -10,7 +10,6 @@
 #include "auth/credentials.h"
 #include "base/error.h"
 #include "base/memory.h"
-#include "stun/framing.h"
 #include "stun/message.h"
 #include "turn/client_session.h"
 
