@@ -152,10 +152,19 @@ static void link_allocation(struct front_link *link, struct turn_allocation *all
     rearm(client, now);
 }
 
+/* A datagram that came in. */
+struct arrival {
+    struct way_out *way; /* back to where it came from */
+    uint64_t key;        /* of the flow */
+    const uint8_t *bytes;
+    size_t length;
+};
+
 /* Takes over |session| and |half_open|, also where it fails. */
-static void begin(struct front *front, struct front_udp *udp, const struct turn_flow *flow, struct tls_session *session,
-                  struct ledger_source *half_open, uint64_t key, struct now now)
+static void begin(struct front *front, const struct arrival *arrival, struct tls_session *session,
+                  struct ledger_source *half_open, struct now now)
 {
+    const struct turn_flow *flow = arrival->way->flow;
     struct dtls_client *client = memory_zeroed(1, sizeof *client);
     if (!client) {
         front_log(front, FRONT_LOG_INFO, "dtls", &flow->client, error_text(ERR_MEMORY));
@@ -167,42 +176,41 @@ static void begin(struct front *front, struct front_udp *udp, const struct turn_
         .link = {.send = link_send, .allocation = link_allocation},
         .flow = {.client = flow->client, .server = flow->server, .transport = TURN_DTLS, .link = &client->link},
         .front = front,
-        .udp = udp,
+        .udp = arrival->way->udp,
         .session = session,
         .half_open = half_open,
         .timer = {.callback = timer_due},
         .deadline_ns = now.monotonic_ns + front->settings->handshake_deadline_s * NS_PER_S,
     };
     list_init(&client->in_doomed);
-    hash_insert(&front->dtls_clients, &client->entry, key);
+    hash_insert(&front->dtls_clients, &client->entry, arrival->key);
     rearm(client, now);
 }
 
 /* A datagram that no session expects. A good cookie makes one, and the server's costly half of the hand-shake follows
  * at once: so the place among the half-open ones is taken first. */
-static void stranger_receive(struct front *front, struct front_udp *listener, const struct turn_flow *flow,
-                             uint64_t key, struct dtls_client *predecessor, const uint8_t *datagram, size_t length,
+static void stranger_receive(struct front *front, const struct arrival *arrival, struct dtls_client *predecessor,
                              struct now now)
 {
-    if (!turn_server_answers_stranger(front->server, &flow->client, now))
+    const struct address *from = &arrival->way->flow->client;
+    if (!turn_server_answers_stranger(front->server, from, now))
         return;
     struct ledger *ledger = front->settings->ledger;
     struct ledger_source *half_open = NULL;
-    if (ledger_half_open_begin(ledger, &flow->client, &half_open) != 0) {
-        front_log(front, FRONT_LOG_INFO, "dtls", &flow->client, "refused: too many sessions without an allocation");
+    if (ledger_half_open_begin(ledger, from, &half_open) != 0) {
+        front_log(front, FRONT_LOG_INFO, "dtls", from, "refused: too many sessions without an allocation");
         return;
     }
-    struct way_out way = {listener, flow};
     struct tls_session *session;
-    int result =
-        dtls_listener_receive(front->dtls_listener, &flow->client, datagram, length, send_record, &way, &session);
+    int result = dtls_listener_receive(front->dtls_listener, from, arrival->bytes, arrival->length, send_record,
+                                       arrival->way, &session);
     if (result != 0 || !session) {
         ledger_half_open_end(ledger, &half_open);
         return;
     }
     if (predecessor)
         destroy(predecessor, now);
-    begin(front, listener, flow, session, half_open, key, now);
+    begin(front, arrival, session, half_open, now);
 }
 
 /* A client that lost its state begins anew from the same address: a ClientHello of epoch 0 where a session exists. Only
@@ -257,12 +265,13 @@ void front_dtls_receive(struct front *front, struct front_udp *listener, const s
 {
     if (!front->dtls_listener)
         return;
-    uint64_t key = key_of(front, flow);
-    struct dtls_client *client = find(front, flow, key);
+    struct way_out way = {listener, flow};
+    struct arrival arrival = {&way, key_of(front, flow), datagram, length};
+    struct dtls_client *client = find(front, flow, arrival.key);
     if (client && !client->doomed && !begins_anew(client, datagram, length))
         receive(client, datagram, length, now);
     else
-        stranger_receive(front, listener, flow, key, client, datagram, length, now);
+        stranger_receive(front, &arrival, client, now);
 }
 
 int dtls_clients_init(struct front *front)
