@@ -47,13 +47,21 @@ static int ip_parse(const char *text, struct address *out)
     return 0;
 }
 
+/* A copy to be taken apart. Returns 0, or ERR_MALFORMED for what is longer than any address. */
+static int text_copy(const char *text, char copy[ADDRESS_TEXT_MAX])
+{
+    size_t length = strlen(text);
+    if (length >= ADDRESS_TEXT_MAX)
+        return ERR_MALFORMED;
+    memcpy(copy, text, length + 1);
+    return 0;
+}
+
 int address_parse(const char *text, struct address *out)
 {
     char copy[ADDRESS_TEXT_MAX];
-    size_t length = strlen(text);
-    if (length >= sizeof copy)
+    if (text_copy(text, copy) != 0)
         return ERR_MALFORMED;
-    memcpy(copy, text, length + 1);
 
     char *ip = copy;
     char *port_text = NULL;
@@ -111,10 +119,8 @@ struct address address_masked(const struct address *address, unsigned bits)
 int address_prefix_parse(const char *text, struct address_prefix *out)
 {
     char copy[ADDRESS_TEXT_MAX];
-    size_t length = strlen(text);
-    if (length >= sizeof copy)
+    if (text_copy(text, copy) != 0)
         return ERR_MALFORMED;
-    memcpy(copy, text, length + 1);
     char *slash = strchr(copy, '/');
     if (slash)
         *slash = '\0';

@@ -58,7 +58,7 @@ bool http_span_equals(struct span span, const char *text)
     return span_equal(span, span_of_text(text));
 }
 
-bool http_span_equals_ignoring_case(struct span span, const char *text)
+static bool equals_ignoring_case(struct span span, const char *text)
 {
     return span.length == strlen(text) && strncasecmp(span.bytes, text, span.length) == 0;
 }
@@ -113,7 +113,7 @@ static unsigned read_absolute_form(struct http_head *head)
 {
     struct span rest = head->target;
     struct span scheme = split(&rest, ':');
-    if (!http_span_equals_ignoring_case(scheme, "http") && !http_span_equals_ignoring_case(scheme, "https"))
+    if (!equals_ignoring_case(scheme, "http") && !equals_ignoring_case(scheme, "https"))
         return BAD_REQUEST;
     if (rest.length < 2 || memcmp(rest.bytes, "//", 2) != 0)
         return BAD_REQUEST;
@@ -216,7 +216,7 @@ bool http_head_lists(const struct http_head *head, const char *name, const char 
     for (; field; field = http_head_find_next(head, field)) {
         struct span rest = field->value;
         while (rest.length > 0) {
-            if (http_span_equals_ignoring_case(trimmed(split(&rest, ',')), token))
+            if (equals_ignoring_case(trimmed(split(&rest, ',')), token))
                 return true;
         }
     }
@@ -257,7 +257,7 @@ static unsigned check_body(struct http_head *head)
     const struct http_field *length = http_head_find(head, "Content-Length");
     if (encoding && (length || head->minor_version == 0 || http_head_find_next(head, encoding)))
         return BAD_REQUEST;
-    if (encoding && !http_span_equals_ignoring_case(encoding->value, "chunked"))
+    if (encoding && !equals_ignoring_case(encoding->value, "chunked"))
         return NOT_IMPLEMENTED;
     if (length && (http_head_find_next(head, length) || !read_decimal(length->value, &head->content_length)))
         return BAD_REQUEST;

@@ -50,8 +50,7 @@ const struct http_field *http_head_find_next(const struct http_head *head, const
  *     http_head_lists(head, "Connection", "upgrade") */
 bool http_head_lists(const struct http_head *head, const char *name, const char *token);
 
-/* Whether |span| is exactly |text|, or is it but for the case of ASCII letters. */
+/* Whether |span| is exactly |text|. */
 bool http_span_equals(struct span span, const char *text);
-bool http_span_equals_ignoring_case(struct span span, const char *text);
 
 #endif
