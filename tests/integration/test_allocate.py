@@ -177,6 +177,7 @@ def test_reservation_token_serves_once(server, connect):
 
 
 def test_reservation_token_made_up_is_refused(server, connect):
+    assert connect(server).allocate([RESERVE_NEXT]).ok
     assert connect(server).allocate([(Attr.RESERVATION_TOKEN, os.urandom(8))]).error == 508
 
 
