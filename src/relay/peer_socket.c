@@ -27,6 +27,7 @@ struct peer_socket {
     struct bridge_end end;
     struct loop_source source; /* |fd| is -1 while nothing is waited for */
     struct loop_task ending;   /* the core is told at the end of the turn: it may be the one that calls us */
+    struct timer allowance;    /* on while the limits of bandwidth let nothing pass, either way */
     struct relay *relay;
     struct turn_peer_connection *connection;
     struct buffer *held; /* from the client, not yet taken by the socket */
@@ -59,6 +60,16 @@ static void end_now(struct loop_task *task, struct now now)
                             now); /* which comes back as peer_socket_close() */
 }
 
+static bool exhausted(const struct peer_socket *socket)
+{
+    return socket->allowance.position != 0;
+}
+
+static bool reads(const struct peer_socket *socket)
+{
+    return !socket->paused && !socket->input_ended && !exhausted(socket);
+}
+
 static void watch(struct peer_socket *socket)
 {
     struct loop *loop = socket->relay->worker->loop;
@@ -66,7 +77,7 @@ static void watch(struct peer_socket *socket)
     if (socket->state == PEER_CONNECTING)
         events = EPOLLOUT;
     else if (socket->state == PEER_JOINED)
-        events = (socket->paused || socket->input_ended ? 0u : EPOLLIN) | (socket->held ? EPOLLOUT : 0u);
+        events = (reads(socket) ? EPOLLIN : 0u) | (socket->held ? EPOLLOUT : 0u);
     /* While it waits for ConnectionBind only a hang-up is of interest, which epoll always tells; while it is paused it
      * must not be told again and again. */
     if (events == 0 && socket->state == PEER_JOINED) {
@@ -96,6 +107,28 @@ static size_t socket_write(struct peer_socket *socket, const uint8_t *bytes, siz
     return 0;
 }
 
+/* |length| bytes have passed; what goes beyond the limits is made up for by a rest. */
+static void carried(struct peer_socket *socket, bool to_client, size_t length)
+{
+    struct loop *loop = socket->relay->worker->loop;
+    struct now now = loop_now(loop);
+    uint64_t rest_ns = turn_server_peer_carried(socket->relay->server, socket->connection, to_client, length, now);
+    if (rest_ns > 0 && timers_set(loop_timers(loop), &socket->allowance, now.monotonic_ns + rest_ns) != 0)
+        end_later(socket);
+}
+
+static void rest_is_over(struct timer *timer, struct now now)
+{
+    (void)now;
+    struct peer_socket *socket = container_of(timer, struct peer_socket, allowance);
+    carried(socket, false, 0);
+    if (exhausted(socket))
+        return;
+    if (!socket->held && socket->end.other)
+        socket->end.other->resume(socket->end.other);
+    watch(socket);
+}
+
 /* Half-closes once all is written; with both halves closed it is over. */
 static void output_close(struct peer_socket *socket)
 {
@@ -115,8 +148,9 @@ static bool end_write(struct bridge_end *end, const uint8_t *bytes, size_t lengt
     size_t sent = socket->held ? 0 : socket_write(socket, bytes, length);
     if (sent < length && buffers_append(&socket->relay->peer_buffers, &socket->held, bytes + sent, length - sent) != 0)
         end_later(socket);
+    carried(socket, false, length);
     watch(socket);
-    return socket->held == NULL;
+    return socket->held == NULL && !exhausted(socket);
 }
 
 static void end_resume(struct bridge_end *end)
@@ -151,6 +185,7 @@ static void peer_readable(struct peer_socket *socket)
     if (got > 0) {
         if (other && !other->write(other, worker->receiver.buffers, (size_t)got))
             socket->paused = true;
+        carried(socket, true, (size_t)got);
     } else if (got == 0) {
         socket->input_ended = true;
         if (other)
@@ -171,7 +206,7 @@ static void peer_writable(struct peer_socket *socket)
         return;
     buffers_give(&socket->relay->peer_buffers, &socket->held);
     output_close(socket);
-    if (socket->end.other)
+    if (socket->end.other && !exhausted(socket))
         socket->end.other->resume(socket->end.other);
     watch(socket);
 }
@@ -183,7 +218,7 @@ static void ready(struct loop_source *source, uint32_t events, struct now now)
     if (socket->state == PEER_JOINED) {
         if (socket->held)
             peer_writable(socket);
-        if (!socket->paused && !socket->input_ended)
+        if (reads(socket))
             peer_readable(socket);
     } else if ((events & (EPOLLERR | EPOLLHUP)) || net_socket_error(socket->fd) != 0) {
         turn_server_peer_failed(server, socket->connection, now);
@@ -205,6 +240,7 @@ static struct peer_socket *create(struct relay *relay, int fd, enum peer_socket_
     *socket = (struct peer_socket){
         .end = {.write = end_write, .resume = end_resume, .finish = end_finish, .part = end_part},
         .source = {.ready = ready, .fd = -1},
+        .allowance = {.callback = rest_is_over},
         .relay = relay,
         .state = state,
         .fd = fd,
@@ -220,6 +256,7 @@ static void destroy(struct peer_socket *socket)
     bridge_leave(&socket->end);
     loop_remove(socket->relay->worker->loop, &socket->source);
     loop_task_cancel(&socket->ending);
+    timers_cancel(loop_timers(socket->relay->worker->loop), &socket->allowance);
     buffers_give(&socket->relay->peer_buffers, &socket->held);
     close(socket->fd);
     memory_free(socket);

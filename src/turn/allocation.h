@@ -62,6 +62,7 @@ struct turn_allocation {
     struct ledger_user *user;
     struct ledger_source *source;
     uint64_t leased_bytes, lease_again_ns; /* bandwidth */
+    uint64_t owed_bytes;                   /* RFC 6062: carried beyond what could be leased */
 
     struct turn_allocate_answer answer;
     uint64_t began_ns;

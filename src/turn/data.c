@@ -34,6 +34,21 @@ static bool bandwidth_admits(struct turn_allocation *allocation, size_t length, 
     return true;
 }
 
+uint64_t turn_server_peer_carried(struct turn_server *server, struct turn_peer_connection *connection, bool to_client,
+                                  size_t length, struct now now)
+{
+    struct turn_allocation *allocation = connection->allocation;
+    uint64_t *bytes = to_client ? &allocation->bytes_out : &allocation->bytes_in;
+    *bytes += length;
+    counter_add(to_client ? &server->counters.bytes_out : &server->counters.bytes_in, length);
+    if (!server->bandwidth_limited)
+        return 0;
+    allocation->owed_bytes += length;
+    allocation->owed_bytes -=
+        ledger_bandwidth_lease(server->settings->ledger, allocation->user, allocation->owed_bytes, now);
+    return allocation->owed_bytes > 0 ? LEASE_REFUSED_NS : 0;
+}
+
 /* Where packets to |canonical| go: another allocation of this server is reached at the address it is bound to, and a
  * relay address that is permitted for that alone is reached nowhere else. False: nowhere. */
 static bool find_way(const struct turn_server *server, const struct address *canonical, enum peer_verdict verdict,

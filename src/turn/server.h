@@ -207,6 +207,11 @@ struct turn_peer_connection *turn_server_peer_accepted(struct turn_server *serve
 void turn_server_peer_connected(struct turn_server *server, struct turn_peer_connection *connection, struct now now);
 /* Connecting failed, or the connection, joined or not, is over. The core forgets it after calling peer_close(). */
 void turn_server_peer_failed(struct turn_server *server, struct turn_peer_connection *connection, struct now now);
+/* A joined connection has carried |length| bytes, to the client or to the peer: they are counted and weigh on the
+ * limits of bandwidth. What is beyond those cannot be dropped from a byte stream, so it is owed: returns the
+ * nanoseconds after which to ask again (with |length| 0), and to carry nothing until the answer is 0. */
+uint64_t turn_server_peer_carried(struct turn_server *server, struct turn_peer_connection *connection, bool to_client,
+                                  size_t length, struct now now);
 /* A ConnectionBind request tells by its id which worker holds the peer connection; the front asks before it hands a
  * stream's frame over, and moves the stream there. Returns the worker, or ERR_NOT_FOUND where the frame is no
  * ConnectionBind request. */

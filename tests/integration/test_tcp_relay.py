@@ -142,6 +142,29 @@ def test_megabytes_pass_unchanged_both_ways(tcp_server, connect, control, tcp_pe
     sender.join()
 
 
+def test_bandwidth_limit_slows_a_data_connection_and_loses_nothing(start, connect, tcp_peer):
+    server = start(relay={"tcp": True}, limits={"bandwidth-per-user": 1_600_000})
+    client = connect(server, "tcp")
+    client.allocated(transport=stun.TCP)
+    there = tcp_peer()
+    answer = client.connect(there.address)
+    far, _ = there.accept()
+    data = bound(connect, server, "tcp", answer.get(Attr.CONNECTION_ID))
+    blob = os.urandom(200_000)
+    far.settimeout(20)
+    began = time.monotonic()
+    sender = threading.Thread(target=lambda: data.flow.send(blob), daemon=True)
+    sender.start()
+    assert receive_exactly(far, len(blob)) == blob
+    sender.join()
+    sender = threading.Thread(target=lambda: far.sendall(blob), daemon=True)
+    sender.start()
+    assert data.flow.read_exactly(len(blob), time.monotonic() + 20) == blob
+    sender.join()
+    # 400,000 bytes at 200,000 a second; a quarter of a second may have been saved up.
+    assert time.monotonic() - began > 1.5
+
+
 def test_end_at_the_peer_ends_the_data_connection(tcp_server, connect, control, tcp_peer):
     client, data, far = joined(connect, tcp_server, control, tcp_peer)
     far.sendall(b"last words")

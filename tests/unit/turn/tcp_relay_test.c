@@ -116,6 +116,32 @@ static void connect_and_connection_bind_join_client_and_peer(void **state)
     world_destroy(&world);
 }
 
+static void bandwidth_beyond_the_limit_is_waited_for(void **state)
+{
+    (void)state;
+    struct world *world = WORLD(.tcp_relay = true, .limits = {.bandwidth_per_user_bps = 800000});
+    struct address relayed;
+    struct client client = control(world, &relayed), data = client_at(world, THERE, TURN_TCP);
+    client_learn_nonce(&data);
+    assert_int_equal(bind_connection(&data, connected(world, &client, PEER_V4)), 0);
+
+    struct turn_server *server = client.server;
+    uint64_t start_ns = world->now.monotonic_ns, carried = 0;
+    while (carried < 1000000) {
+        carried += 10000;
+        uint64_t rest_ns = turn_server_peer_carried(server, world->connecting, carried % 20000 == 0, 10000, world->now);
+        for (; rest_ns > 0; rest_ns = turn_server_peer_carried(server, world->connecting, false, 0, world->now))
+            world->now.monotonic_ns += rest_ns;
+    }
+    /* A megabyte at 100,000 bytes a second, less what the bucket lends. */
+    assert_in_range(world->now.monotonic_ns - start_ns, 9 * NS_PER_S, 10 * NS_PER_S);
+    struct turn_allocation_view view;
+    turn_allocation_view(world->allocation, &view);
+    assert_int_equal(view.bytes_in, 500000);
+    assert_int_equal(view.bytes_out, 500000);
+    world_destroy(&world);
+}
+
 static void join_is_told_by_the_return_value(void **state)
 {
     (void)state;
@@ -311,6 +337,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(tcp_is_relayed_where_it_is_set_and_for_streams),
         cmocka_unit_test(connect_and_connection_bind_join_client_and_peer),
+        cmocka_unit_test(bandwidth_beyond_the_limit_is_waited_for),
         cmocka_unit_test(join_is_told_by_the_return_value),
         cmocka_unit_test(connect_is_refused_as_the_rfc_says),
         cmocka_unit_test(connect_that_fails_or_takes_30s_is_answered_447),
