@@ -30,7 +30,8 @@ static struct pool *pool_for(struct buffers *buffers, size_t size)
     return size <= BUFFER_SMALL ? &buffers->small : size <= BUFFER_RECORD ? &buffers->record : &buffers->large;
 }
 
-struct buffer *buffers_take(struct buffers *buffers, size_t size)
+/* An empty buffer for at least |size| bytes (at most BUFFER_LARGE), or NULL. */
+static struct buffer *take(struct buffers *buffers, size_t size)
 {
     struct buffer *buffer = pool_take(pool_for(buffers, size));
     if (!buffer)
@@ -58,7 +59,7 @@ int buffers_keep(struct buffers *buffers, struct buffer **slot, const uint8_t *b
         return ERR_TOO_LARGE;
     if (!*slot || (*slot)->size < size) {
         buffers_give(buffers, slot);
-        *slot = buffers_take(buffers, size);
+        *slot = take(buffers, size);
         if (!*slot)
             return ERR_MEMORY;
     }
@@ -75,7 +76,7 @@ int buffers_append(struct buffers *buffers, struct buffer **slot, const uint8_t 
     if (kept + length > BUFFER_LARGE)
         return ERR_TOO_LARGE;
     if (!old || old->size < kept + length) {
-        struct buffer *larger = buffers_take(buffers, kept + length);
+        struct buffer *larger = take(buffers, kept + length);
         if (!larger)
             return ERR_MEMORY;
         if (old)

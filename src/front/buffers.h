@@ -29,8 +29,6 @@ struct buffers {
 /* At most |limit| bytes in all are handed out of each size. */
 void buffers_init(struct buffers *buffers, size_t limit);
 void buffers_fini(struct buffers *buffers);
-/* An empty buffer for at least |size| bytes (at most BUFFER_LARGE), or NULL. */
-struct buffer *buffers_take(struct buffers *buffers, size_t size);
 /* Gives |*buffer| back and sets it to NULL; accepts one that is NULL. */
 void buffers_give(struct buffers *buffers, struct buffer **buffer);
 

@@ -26,10 +26,8 @@ static void udp_ready(struct loop_source *source, uint32_t events, struct now no
         const struct udp_arrival *arrival = &worker->receiver.arrivals[i];
         struct turn_flow flow = {
             .client = arrival->from, .server = arrival->to, .transport = TURN_UDP, .link = &udp->link};
-        for (size_t at = 0; at < arrival->length; at += arrival->segment) {
-            size_t left = arrival->length - at;
-            datagram_receive(udp, &flow, arrival->bytes + at, left < arrival->segment ? left : arrival->segment, now);
-        }
+        for (size_t at = 0; at < arrival->length; at += arrival->segment)
+            datagram_receive(udp, &flow, arrival->bytes + at, udp_arrival_datagram(arrival, at), now);
     }
     udp_sender_flush(&worker->sender);
 }

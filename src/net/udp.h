@@ -36,6 +36,13 @@ struct udp_arrival {
     size_t length, segment;
 };
 
+/* Length of the datagram that begins |at| bytes into |arrival|. */
+static inline size_t udp_arrival_datagram(const struct udp_arrival *arrival, size_t at)
+{
+    size_t left = arrival->length - at;
+    return left < arrival->segment ? left : arrival->segment;
+}
+
 struct udp_receiver {
     struct mmsghdr messages[UDP_RECEIVE_BUFFERS];
     struct iovec iovecs[UDP_RECEIVE_BUFFERS];

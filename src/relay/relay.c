@@ -28,9 +28,8 @@ static void peers_receive(struct relay_socket *socket, struct now now)
     for (int i = 0; i < count; i++) {
         const struct udp_arrival *arrival = &worker->receiver.arrivals[i];
         size_t at = 0;
-        do {
-            size_t left = arrival->length - at;
-            size_t length = left < arrival->segment ? left : arrival->segment;
+        do { /* an empty datagram is one, too */
+            size_t length = udp_arrival_datagram(arrival, at);
             turn_server_receive_peer(socket->relay->server, socket->turn, &arrival->from, arrival->bytes + at, length,
                                      now);
             at += length;

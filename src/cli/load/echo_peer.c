@@ -21,9 +21,8 @@ static void bursts_ready(struct loop_source *source, uint32_t events, struct now
     for (int i = 0; i < count; i++) {
         const struct udp_arrival *arrival = &receiver->arrivals[i];
         for (size_t at = 0; at < arrival->length; at += arrival->segment) {
-            size_t left = arrival->length - at;
             struct udp_datagram echo = {.payload = arrival->bytes + at,
-                                        .payload_length = left < arrival->segment ? left : arrival->segment};
+                                        .payload_length = udp_arrival_datagram(arrival, at)};
             udp_send(sender, &peer->socket, &arrival->from, NULL, &echo);
             peer->arrived++;
         }

@@ -231,10 +231,8 @@ static bool datagram_receive_bursts(struct load_flow *flow)
         fail(flow, strerror(errno));
     for (int i = 0; i < count; i++) {
         const struct udp_arrival *arrival = &receiver->arrivals[i];
-        for (size_t at = 0; at < arrival->length && !flow->broken; at += arrival->segment) {
-            size_t left = arrival->length - at;
-            flow->settings->received(flow, arrival->bytes + at, left < arrival->segment ? left : arrival->segment);
-        }
+        for (size_t at = 0; at < arrival->length && !flow->broken; at += arrival->segment)
+            flow->settings->received(flow, arrival->bytes + at, udp_arrival_datagram(arrival, at));
     }
     return count == UDP_RECEIVE_BUFFERS;
 }
