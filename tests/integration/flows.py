@@ -46,7 +46,8 @@ class UdpFlow:
     def __init__(self, server, source=None, source_port=0):
         self.socket = socket.socket(family_of(server[0]), socket.SOCK_DGRAM)
         ip = source or ("::" if ":" in server[0] else "0.0.0.0")
-        if source_port:
+        if source_port:  # another flow, to another address of the server, may have it as well
+            self.socket.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
             self.socket.bind((ip, source_port))
         else:
             bind_in_turn(self.socket, ip)

@@ -322,10 +322,11 @@ def test_server_answers_from_the_address_that_was_asked(start):
 
 def test_same_client_port_towards_two_server_addresses_is_two_allocations(start):
     server = start(listen=["udp://0.0.0.0:{port}"])
-    with Client(UdpFlow(("127.0.0.1", server.port)), ALICE) as first:
+    source = ("127.0.0.1", 49990)
+    with Client(UdpFlow(("127.0.0.1", server.port), *source), ALICE) as first:
         here = first.allocated()
-        flow = UdpFlow(("127.0.0.9", server.port), "127.0.0.1", 0)
-        with Client(flow, ALICE) as second:
+        with Client(UdpFlow(("127.0.0.9", server.port), *source), ALICE) as second:
+            assert second.flow.local == first.flow.local
             assert second.allocated() != here
             assert second.refresh(0).ok
         assert first.refresh(0).ok

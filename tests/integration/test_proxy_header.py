@@ -168,20 +168,13 @@ def test_malformed_header_ends_the_connection(behind, header):
     behind.check()
 
 
-def test_huge_header_is_not_waited_for(start):
-    """64 KiB of extensions: either skipped with constant memory or refused, never a crash."""
-    server = start(
-        **{"proxy-protocol": {"from": [BALANCER]}, "limits": {"handshake-deadline": "1s"}}
-    )
+def test_huge_header_is_not_waited_for(behind):
+    """It announces 60 kB of extensions; whoever kept room for that could be made to keep a lot."""
     big = version_2(REAL[0], extensions=extension(0x04, bytes(60000)))
-    with through(server, b"") as client:
-        try:
-            client.flow.send(big + Message(Method.BINDING).encode())
-            answer = Message.decode(client.flow.receive(soon()))
-            assert answer.address(Attr.XOR_MAPPED_ADDRESS) == REAL[0]
-        except (Closed, BrokenPipeError, ConnectionResetError):
-            pass
-    server.check()
+    with through(behind, big[:200]) as client:
+        began = time.monotonic()
+        assert client.flow.ended_by(soon())
+        assert time.monotonic() - began < 2, "only the deadline ended it"
 
 
 def test_header_that_never_ends_meets_the_deadline(start):
