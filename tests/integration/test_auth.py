@@ -201,7 +201,7 @@ def test_peer_after_the_integrity_is_not_permitted(server, connect, peer):
     assert client.exchange(message).error == 400
     outside = peer()
     outside.send(b"in?", relayed)
-    client.receive_nothing()
+    client.receive_nothing(settle_s=0.05)
 
 
 def test_unknown_attribute_after_the_integrity_is_ignored(server, connect):

@@ -155,7 +155,7 @@ def test_data_from_the_inside_does_not_come_out(strict, connect, peer):
     client = connect(strict)
     relayed = client.allocated()
     peer("127.0.0.2").send(b"from the inside", relayed)
-    client.receive_nothing()
+    client.receive_nothing(settle_s=0.05)
 
 
 def test_refused_peer_spoils_the_whole_request(strict, connect):

@@ -98,10 +98,10 @@ def test_peer_without_a_permission_does_not_reach_the_client(server, connect, pe
     client, relayed = relaying(connect, server)
     there = peer()
     there.send(b"unasked", relayed)
-    client.receive_nothing()
+    client.receive_nothing(settle_s=0.05)
     assert client.permit("127.0.0.2").error == 403, "only 127.0.0.1 is allowed by the settings"
     there.send(b"still unasked", relayed)
-    client.receive_nothing()
+    client.receive_nothing(settle_s=0.05)
 
 
 def test_permission_covers_every_port_of_the_address(server, connect, peer):
@@ -125,7 +125,7 @@ def test_permission_request_is_all_or_nothing(server, connect, peer):
     there = peer()
     assert client.permit(there.address, ("10.0.0.1", 1)).error == 403
     there.send(b"not permitted", relayed)
-    client.receive_nothing()
+    client.receive_nothing(settle_s=0.05)
 
 
 def test_permission_request_names_several_peers(server, connect, peer):
@@ -310,7 +310,7 @@ def test_hairpin_asks_the_other_side_for_its_permission(shared, connect):
     assert one.permit(other_relayed).ok, "own relay addresses may be permitted"
     one.send_indication(other_relayed, b"unasked")
     one.receive_nothing()
-    other.receive_nothing()
+    other.receive_nothing(settle_s=0.05)
 
 
 def test_hairpin_delivers_only_to_live_allocations(shared, connect, peer):
