@@ -66,6 +66,19 @@ def joined(connect, server, control, tcp_peer, way="tcp"):
     return client, data, far
 
 
+def assert_carried_there_and_back(data, far, blob):
+    """The way back begins only at the end, so that each direction is filled to the brim once."""
+    far.settimeout(20)
+    sender = threading.Thread(target=lambda: data.flow.send(blob), daemon=True)
+    sender.start()
+    assert receive_exactly(far, len(blob)) == blob
+    sender.join()
+    sender = threading.Thread(target=lambda: far.sendall(blob), daemon=True)
+    sender.start()
+    assert data.flow.read_exactly(len(blob), time.monotonic() + 20) == blob
+    sender.join()
+
+
 def test_tcp_relaying_is_off_unless_set(server, connect):
     assert connect(server, "tcp").allocate(transport=stun.TCP).error == 442
 
@@ -129,17 +142,7 @@ def test_bytes_of_the_peer_wait_for_connection_bind(tcp_server, connect, control
 @pytest.mark.parametrize("way", ["tcp", "tls"])
 def test_megabytes_pass_unchanged_both_ways(tcp_server, connect, control, tcp_peer, way):
     _, data, far = joined(connect, tcp_server, control, tcp_peer, way)
-    blob = os.urandom(2_000_000)
-    far.settimeout(20)
-    # The peer echoes only at the end, so that both directions are filled to the brim once.
-    sender = threading.Thread(target=lambda: data.flow.send(blob), daemon=True)
-    sender.start()
-    assert receive_exactly(far, len(blob)) == blob
-    sender.join()
-    sender = threading.Thread(target=lambda: far.sendall(blob), daemon=True)
-    sender.start()
-    assert data.flow.read_exactly(len(blob), time.monotonic() + 20) == blob
-    sender.join()
+    assert_carried_there_and_back(data, far, os.urandom(2_000_000))
 
 
 def test_bandwidth_limit_slows_a_data_connection_and_loses_nothing(start, connect, tcp_peer):
@@ -150,17 +153,8 @@ def test_bandwidth_limit_slows_a_data_connection_and_loses_nothing(start, connec
     answer = client.connect(there.address)
     far, _ = there.accept()
     data = bound(connect, server, "tcp", answer.get(Attr.CONNECTION_ID))
-    blob = os.urandom(200_000)
-    far.settimeout(20)
     began = time.monotonic()
-    sender = threading.Thread(target=lambda: data.flow.send(blob), daemon=True)
-    sender.start()
-    assert receive_exactly(far, len(blob)) == blob
-    sender.join()
-    sender = threading.Thread(target=lambda: far.sendall(blob), daemon=True)
-    sender.start()
-    assert data.flow.read_exactly(len(blob), time.monotonic() + 20) == blob
-    sender.join()
+    assert_carried_there_and_back(data, far, os.urandom(200_000))
     # 400,000 bytes at 200,000 a second; a quarter of a second may have been saved up.
     assert time.monotonic() - began > 1.5
 
