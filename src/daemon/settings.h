@@ -52,7 +52,7 @@ struct settings_ports {
 };
 
 /* As many rows as the table can have. */
-#define SETTINGS_ROWS_MAX 64
+#define SETTINGS_ROWS_MAX 96
 
 /* Counts and rates: 0 means no limit. */
 struct settings {
@@ -85,6 +85,8 @@ struct settings {
     uint32_t half_open;
     uint32_t half_open_per_source;
     uint32_t answers_per_network;
+    uint32_t websockets_per_source;
+    uint32_t requests_per_source; /* per minute */
     uint32_t handshake_deadline_s;
     uint32_t idle_timeout_s;
     uint32_t lifetime_s; /* of an allocation, at most */
@@ -93,6 +95,26 @@ struct settings {
     struct address alternate_server; /* family ADDRESS_NONE: none */
     char *alternate_domain;          /* "": none */
     SETTINGS_LIST(struct address_prefix) proxy_sources;
+
+    char *http_backend;   /* ADDRESS:PORT; "": none */
+    char *acme_directory; /* "": none */
+    bool pages;
+
+    char *edge_domain;               /* "": the edge is off */
+    SETTINGS_LIST(char *) edge_core; /* SIP URIs; empty: the own registrar */
+    SETTINGS_LIST(struct settings_listener) edge_listen;
+    char *edge_address; /* "": to be found */
+    char *edge_core_ca; /* "": the system's */
+    SETTINGS_LIST(struct address_prefix) edge_trusted;
+    SETTINGS_LIST(char *) edge_origins;
+    char *edge_visited_network; /* "": the domain */
+    uint32_t edge_keepalive_s;
+    SETTINGS_LIST(char *) edge_turn_uris; /* empty: this server's */
+    bool edge_end_revoked;
+    SETTINGS_LIST(char *) token_keys; /* files */
+    char *token_issuer, *token_audience;
+    char *token_impi_claim, *token_impu_claim;
+    char *token_challenge; /* authorization server; "": no challenge */
 
     uint32_t workers; /* 0: one per processor */
     char *state_directory;

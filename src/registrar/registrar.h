@@ -1,0 +1,28 @@
+/* SPDX-License-Identifier: BSD-3-Clause
+ * The core where the settings name none: registers the accounts of a database (Digest MD5 and SHA-256, RFC 8760) and
+ * connects them with each other. No sockets: it takes the place of the core behind the edges of this process. One
+ * thread. */
+#ifndef REGISTRAR_REGISTRAR_H
+#define REGISTRAR_REGISTRAR_H
+
+#include "base/now.h"
+#include "base/span.h"
+#include "base/timers.h"
+
+struct registrar;
+struct accounts; /* registrar/accounts.h */
+
+struct registrar_host {
+    void *context;
+    struct timers *timers;
+    /* One SIP message to the edges; copied. Not from inside registrar_receive() of another one. */
+    void (*send)(void *context, const void *bytes, size_t length);
+};
+/* |domain| and |sent_by| (host:port of its Via and Record-Route) are borrowed. Returns 0 or ERR_MEMORY. */
+int registrar_create(const char *domain, const char *sent_by, struct accounts *accounts,
+                     const struct registrar_host *host, struct registrar **out);
+void registrar_destroy(struct registrar **registrar);
+/* One SIP message from an edge, over a reliable transport. */
+void registrar_receive(struct registrar *registrar, const void *bytes, size_t length, struct now now);
+
+#endif
