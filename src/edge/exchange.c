@@ -416,6 +416,8 @@ void edge_exchange_start(struct edge_exchange *exchange, struct text *request, s
     exchange->length = request->length;
     exchange->line = raw_start_line(text_span(request)).length + 2;
     *request = (struct text){0};
+    if (exchange->invite)
+        edge_exchange_answer(exchange, 100, span_none(), now);
     int count = ERR_NOT_FOUND;
     if (exchange->to == PARTY_CLIENT)
         launch(exchange, now);
