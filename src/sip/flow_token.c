@@ -81,7 +81,8 @@ int sip_branch_worker(const struct sip_flow_key *key, struct span branch)
     struct sip_flow_name name;
     if (branch.length < BRANCH_COOKIE_LENGTH || memcmp(branch.bytes, BRANCH_COOKIE, BRANCH_COOKIE_LENGTH) != 0)
         return ERR_FORBIDDEN;
-    const struct span sealed = {(const char *)branch.bytes + BRANCH_COOKIE_LENGTH, branch.length - BRANCH_COOKIE_LENGTH};
+    const struct span sealed = {(const char *)branch.bytes + BRANCH_COOKIE_LENGTH,
+                                branch.length - BRANCH_COOKIE_LENGTH};
     int result = read_sealed(key, "branch", sealed, &name);
     return result != 0 ? result : name.worker;
 }

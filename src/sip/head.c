@@ -88,10 +88,21 @@ bool sip_head_name_is(struct span name, const char *full)
     static const struct {
         char compact;
         const char *full;
-    } forms[] = {{'v', "Via"},          {'f', "From"},           {'t', "To"},           {'i', "Call-ID"},
-                 {'m', "Contact"},      {'l', "Content-Length"}, {'c', "Content-Type"}, {'e', "Content-Encoding"},
-                 {'k', "Supported"},    {'s', "Subject"},        {'o', "Event"},        {'r', "Refer-To"},
-                 {'u', "Allow-Events"}, {'b', "Referred-By"},    {'x', "Session-Expires"}};
+    } forms[] = {{'v', "Via"},
+                 {'f', "From"},
+                 {'t', "To"},
+                 {'i', "Call-ID"},
+                 {'m', "Contact"},
+                 {'l', "Content-Length"},
+                 {'c', "Content-Type"},
+                 {'e', "Content-Encoding"},
+                 {'k', "Supported"},
+                 {'s', "Subject"},
+                 {'o', "Event"},
+                 {'r', "Refer-To"},
+                 {'u', "Allow-Events"},
+                 {'b', "Referred-By"},
+                 {'x', "Session-Expires"}};
     if (name.length == strlen(full) && strncasecmp(name.bytes, full, name.length) == 0)
         return true;
     if (name.length != 1)
