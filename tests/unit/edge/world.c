@@ -407,15 +407,17 @@ static const char *latest_request(const struct sent *ring, unsigned count, unsig
         if (request && back-- == 0)
             return text;
     }
-    assert(!"no request to answer");
-    return "";
+    return NULL;
 }
 
 void wic_answer(struct wic *wic, unsigned status, const char *tag, const char *fields)
 {
     char text[20000];
     struct world *world = wic->world;
-    write_response(latest_request(world->to_client, world->to_client_count, 0), status, tag, fields, text, sizeof text);
+    const char *request = latest_request(world->to_client, world->to_client_count, 0);
+    if (!request)
+        return;
+    write_response(request, status, tag, fields, text, sizeof text);
     wic_say(wic, "%s", text);
 }
 
@@ -456,7 +458,10 @@ static void core_say_anywhere(struct world *world, const char *format, ...)
 void core_answer_before(struct world *world, unsigned back, unsigned status, const char *tag, const char *fields)
 {
     char text[20000];
-    write_response(latest_request(world->to_core, world->to_core_count, back), status, tag, fields, text, sizeof text);
+    const char *request = latest_request(world->to_core, world->to_core_count, back);
+    if (!request)
+        return;
+    write_response(request, status, tag, fields, text, sizeof text);
     core_say_anywhere(world, "%s", text);
 }
 

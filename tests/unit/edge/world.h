@@ -106,12 +106,13 @@ void wic_register(struct wic *wic);
 /* A request outside a dialog, or within the one of |to_tag|; |fields|: lines that end with LF. */
 void wic_request(struct wic *wic, const char *method, const char *uri, const char *to, const char *fields,
                  const char *body);
-/* Answers the latest request that a WIC got; |fields| as above. */
+/* Answers the latest request that a WIC got, if there is one; |fields| as above. */
 void wic_answer(struct wic *wic, unsigned status, const char *tag, const char *fields);
 
 /* The core */
 void core_say(struct world *world, unsigned worker, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* Answers the |back|-th before the latest request that the core got. |tag|: of To, where it has none. */
+/* Answers the |back|-th before the latest request that the core got, if there is one. |tag|: of To, where it has none.
+ */
 void core_answer_before(struct world *world, unsigned back, unsigned status, const char *tag, const char *fields);
 void core_answer(struct world *world, unsigned status, const char *tag, const char *fields);
 /* A request to the WIC by its Path. */
