@@ -91,6 +91,8 @@ static void host_client_send(void *context, struct edge_flow *flow, const void *
     struct world_host *host = context;
     keep(host->world->to_client, &host->world->to_client_count, bytes, length,
          (struct sent){.flow = flow, .worker = host->worker});
+    if (host->world->check)
+        host->world->check(world_to_client(host->world), length, false);
 }
 
 static void host_client_close(void *context, struct edge_flow *flow, const char *reason)
@@ -130,6 +132,8 @@ static void host_core_send(void *context, const struct edge_target *target, cons
     struct world_host *host = context;
     keep(host->world->to_core, &host->world->to_core_count, bytes, length,
          (struct sent){.target = *target, .worker = host->worker});
+    if (host->world->check)
+        host->world->check(world_to_core(host->world), length, true);
 }
 
 static void host_core_silent(void *context, const struct edge_target *target)
@@ -143,7 +147,8 @@ static void host_supersede(void *context, struct sip_flow_name name)
 {
     struct world_host *host = context;
     struct world *world = host->world;
-    assert(name.worker != host->worker && world->superseded_count < 8);
+    assert(name.worker != host->worker);
+    assert(world->superseded_count < 8);
     world->superseded[world->superseded_count++] = name;
 }
 

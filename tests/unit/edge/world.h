@@ -58,6 +58,9 @@ struct world {
     char revoked[8][32]; /* registration ids */
     uint64_t revoked_until_s[8];
     unsigned revoked_count;
+
+    /* For whoever wants to look at what goes out; may be NULL. */
+    void (*check)(const char *text, size_t length, bool to_core);
 };
 
 struct world *world_create(const struct world_options *options);
