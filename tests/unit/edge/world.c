@@ -109,8 +109,7 @@ static int host_core_lookup(void *context, struct edge_lookup *lookup, const cha
     struct world *world = host->world;
     snprintf(world->lookup_uri, sizeof world->lookup_uri, "%s", uri ? uri : "");
     if (world->slow_lookup) {
-        world->lookup = lookup;
-        world->lookup_worker = host->worker;
+        list_append(&host->lookups, &lookup->link);
         lookup->pending = true;
         return ERR_WOULD_BLOCK;
     }
@@ -120,10 +119,9 @@ static int host_core_lookup(void *context, struct edge_lookup *lookup, const cha
 
 static void host_core_lookup_cancel(void *context, struct edge_lookup *lookup)
 {
-    struct world_host *host = context;
+    (void)context;
     assert(lookup->pending);
-    if (host->world->lookup == lookup)
-        host->world->lookup = NULL;
+    list_remove(&lookup->link);
     lookup->pending = false;
 }
 
@@ -194,7 +192,8 @@ struct world *world_create(const struct world_options *options)
     int result = edge_registrations_create(&world->settings.registrations);
     assert(result == 0);
     for (unsigned i = 0; i < WORLD_WORKERS; i++) {
-        world->hosts[i] = (struct world_host){world, i};
+        world->hosts[i] = (struct world_host){.world = world, .worker = i};
+        list_init(&world->hosts[i].lookups);
         struct edge_host host = {
             .context = &world->hosts[i],
             .timers = &world->timers,
@@ -263,13 +262,14 @@ void world_pass(struct world *world, uint64_t milliseconds)
 
 void world_look_up(struct world *world)
 {
-    struct edge_lookup *lookup = world->lookup;
-    if (!lookup)
-        return;
-    world->lookup = NULL;
-    lookup->pending = false;
-    edge_looked_up(world->edges[world->lookup_worker], lookup, world->targets,
-                   world->target_count > 0 ? (int)world->target_count : ERR_NOT_FOUND, world->now);
+    int count = world->target_count > 0 ? (int)world->target_count : ERR_NOT_FOUND;
+    for (unsigned i = 0; i < WORLD_WORKERS; i++)
+        while (!list_empty(&world->hosts[i].lookups)) {
+            struct edge_lookup *lookup = container_of(world->hosts[i].lookups.next, struct edge_lookup, link);
+            list_remove(&lookup->link);
+            lookup->pending = false;
+            edge_looked_up(world->edges[i], lookup, world->targets, count, world->now);
+        }
 }
 
 static const struct sent *latest(const struct sent *ring, unsigned count, unsigned back)

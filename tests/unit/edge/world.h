@@ -32,6 +32,7 @@ struct sent {
 struct world_host {
     struct world *world;
     unsigned worker;
+    struct list lookups; /* that wait */
 };
 
 struct world {
@@ -44,8 +45,6 @@ struct world {
     struct edge_target targets[EDGE_TARGETS_MAX];
     unsigned target_count;
     bool slow_lookup, subscriptions;
-    struct edge_lookup *lookup; /* the latest that waits */
-    unsigned lookup_worker;
     char lookup_uri[256]; /* of the latest one; "" for the core's entry */
 
     struct sent to_client[WORLD_SENT_MAX], to_core[WORLD_SENT_MAX]; /* the latest, rings */
@@ -68,7 +67,7 @@ struct world *world_create(const struct world_options *options);
 void world_destroy(struct world **world);
 /* Lets time pass in steps, timers fire, mail arrive. */
 void world_pass(struct world *world, uint64_t milliseconds);
-/* Answers the look-up that waits. */
+/* Answers all look-ups that wait. */
 void world_look_up(struct world *world);
 
 /* The latest of each, "" where there is none. */
