@@ -167,6 +167,15 @@ static int tables_create(struct service *service)
     return 0;
 }
 
+/* Where pages are that have been asked for without TLS. */
+static uint16_t https_port(const struct settings *settings)
+{
+    for (size_t i = 0; i < settings->listen.count; i++)
+        if (settings->listen.items[i].scheme == SETTINGS_TLS)
+            return settings->listen.items[i].address.port;
+    return 0;
+}
+
 static void front_settings_init(struct service *service)
 {
     const struct settings *settings = service->settings;
@@ -178,6 +187,12 @@ static void front_settings_init(struct service *service)
         .keepalive_s = settings->tcp_keepalive_s,
         .handshake_deadline_s = settings->handshake_deadline_s,
         .idle_timeout_s = settings->idle_timeout_s,
+        .pages = settings->pages,
+        .https_port = service->shared.tls ? https_port(settings) : 0,
+        .acme_directory = *settings->acme_directory ? settings->acme_directory : NULL,
+        .origins = settings->edge_origins.items,
+        .origin_count = settings->edge_origins.count,
+        .websocket_keepalive_s = settings->edge_keepalive_s,
         .log = service_log_front,
     };
 }
