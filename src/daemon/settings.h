@@ -105,6 +105,7 @@ struct settings {
     SETTINGS_LIST(struct settings_listener) edge_listen;
     char *edge_address; /* "": to be found */
     char *edge_core_ca; /* "": the system's */
+    SETTINGS_LIST(struct address) edge_dns; /* empty: the system's */
     SETTINGS_LIST(struct address_prefix) edge_trusted;
     SETTINGS_LIST(char *) edge_origins;
     char *edge_visited_network; /* "": the domain */
