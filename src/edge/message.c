@@ -73,9 +73,7 @@ int edge_message_index(struct span text, struct edge_message *out)
             return ERR_MALFORMED;
         out->body.length = length;
     }
-    return read && out->from.length > 0 && out->to.length > 0 && out->call_id.length > 0 && out->branch.length > 0
-               ? 0
-               : ERR_MALFORMED;
+    return read && out->from.length > 0 && out->to.length > 0 && out->call_id.length > 0 ? 0 : ERR_MALFORMED;
 }
 
 int edge_message_decode(const void *bytes, size_t length, struct edge_message *out, unsigned *status_out)
@@ -85,9 +83,9 @@ int edge_message_decode(const void *bytes, size_t length, struct edge_message *o
     int indexed = edge_message_index((struct span){bytes, length}, out);
     int result = sip_message_decode(bytes, length, &decoded, status_out);
     sip_message_destroy(&decoded);
-    if (result == 0 && indexed != 0) {
+    if (result == 0 && (indexed != 0 || out->branch.length == 0)) {
         *status_out = 400;
-        result = indexed;
+        result = ERR_MALFORMED;
     }
     return result;
 }
