@@ -9,6 +9,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "mw/via_port.h"
 #include "net/socket.h"
 
 /* Deadlines, monotonic. To connect, and again for TLS: clients wait, and there may be another place. */
@@ -231,19 +232,33 @@ static struct mw_connection *connect_to(struct mw_core *core, const struct edge_
     return connection;
 }
 
+/* Where the answer in |bytes| goes now that its connection is gone. By TCP only: whose certificate another one would
+ * have to show is not known. */
+static bool answer_target(struct edge_target *target, const void *bytes, size_t length)
+{
+    uint16_t port;
+    if (target->transport != EDGE_TCP || mw_via_port(bytes, length, &port) != 0)
+        return false;
+    target->connection = 0;
+    target->address.port = port ? port : 5060; /* RFC 3261 §18.2.2 */
+    return true;
+}
+
 void mw_connection_send(struct mw_core *core, const struct edge_target *target, const void *bytes, size_t length,
                         struct now now)
 {
-    struct mw_connection *connection =
-        target->connection ? find_by_id(core, target->connection) : find_outgoing(core, target);
-    if (!connection && target->connection) {
-        mw_count(&core->dropped); /* whoever asked is gone */
+    struct mw_connection *connection = target->connection ? find_by_id(core, target->connection) : NULL;
+    struct edge_target anew = *target;
+    if (!connection && target->connection && !answer_target(&anew, bytes, length)) {
+        mw_count(&core->dropped);
         return;
     }
     if (!connection)
-        connection = connect_to(core, target, now);
+        connection = find_outgoing(core, &anew);
+    if (!connection)
+        connection = connect_to(core, &anew, now);
     if (!connection) {
-        mw_target_dead(core, target, now);
+        mw_target_dead(core, &anew, now);
         return;
     }
     connection->sent_ns = now.monotonic_ns;
