@@ -27,10 +27,11 @@
 void sip_init(void);
 
 /* Decodes one whole message: all of |bytes|, as a datagram, a WebSocket message or sip_frame_length() gave it. Returns
- * 0 with |*out| the caller's, or ERR_MALFORMED (|*status_out|: what to answer, 400, 416 or 505; 0: nothing can be
- * answered, as for responses and ACK), ERR_TOO_LARGE or ERR_MEMORY. Whatever passes has exactly one From, To, Call-ID
- * and CSeq, at least one Via with a branch of RFC 3261, a method that fits CSeq, and a body of the length that
- * Content-Length says, if it says one; URIs without %00; no control bytes but tabs before the body. */
+ * 0 with |*out| the caller's, or ERR_MALFORMED (|*status_out|: what to answer, 400 or 505; 0: nothing is answered, as
+ * for responses and ACK), ERR_TOO_LARGE or ERR_MEMORY. Whatever passes has exactly one From, To, Call-ID and CSeq, at
+ * least one Via, the topmost with a branch, a method that fits CSeq, and at least as many bytes of body as
+ * Content-Length says; those beyond it are no part of the message (RFC 3261 §18.3). No field stands twice that may not,
+ * and before the body there are no control bytes but tabs, no bare CR or LF, and no %00 in a URI. */
 int sip_message_decode(const void *bytes, size_t length, osip_message_t **out, unsigned *status_out);
 /* Serializes. Returns the length, ERR_TOO_LARGE or ERR_MEMORY. |*text_out| is freed with sip_text_free(). */
 int sip_message_encode(osip_message_t *message, char **text_out);
@@ -46,8 +47,9 @@ struct span sip_message_body(const osip_message_t *message);
  * ERR_MALFORMED (the type) or ERR_MEMORY. */
 int sip_message_set_body(osip_message_t *message, const char *content_type, const void *bytes, size_t length);
 
-/* The answer |status| to |request|: Via, From, To (with |to_tag| where it has none; may be NULL for 100), Call-ID, CSeq,
- * Record-Route for 18x and 2xx (RFC 3261 §8.2.6, §12.1.1). |reason| NULL: the table's. NULL where memory is short. */
+/* The answer |status| to |request|: Via, From, To (with |to_tag| where it has none; may be NULL for 100), Call-ID,
+ * CSeq, Record-Route for 18x and 2xx (RFC 3261 §8.2.6, §12.1.1). |reason| NULL: the table's. NULL where memory is
+ * short. */
 osip_message_t *sip_response_create(const osip_message_t *request, unsigned status, const char *reason,
                                     const char *to_tag);
 /* A request without fields but Max-Forwards: 70, to be filled. NULL where memory is short or |uri| is none. */
@@ -71,8 +73,8 @@ const char *sip_field_value(const osip_message_t *message, const char *name, uns
 unsigned sip_field_remove(osip_message_t *message, const char *name);
 /* Removes the first value of a comma list: the topmost Via, Route, Path. Returns 0, ERR_NOT_FOUND or ERR_MEMORY. */
 int sip_field_remove_first(osip_message_t *message, const char *name);
-/* Adds behind (or, for _first, before) the others of that name. Via, Contact, Route and Record-Route take one value at a
- * time; From, To, Call-ID, CSeq and Content-Type are replaced. Return 0, ERR_MEMORY, or ERR_MALFORMED (a line break,
+/* Adds behind (or, for _first, before) the others of that name. Via, Contact, Route and Record-Route take one value at
+ * a time; From, To, Call-ID, CSeq and Content-Type are replaced. Return 0, ERR_MEMORY, or ERR_MALFORMED (a line break,
  * a value that is none). */
 int sip_field_add(osip_message_t *message, const char *name, const char *value);
 int sip_field_add_first(osip_message_t *message, const char *name, const char *value);
