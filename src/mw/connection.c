@@ -3,14 +3,15 @@
 #include "mw/connection.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
 
 #include "base/error.h"
 #include "base/memory.h"
-#include "mw/via_port.h"
 #include "net/socket.h"
+#include "sip/via.h"
 
 /* Deadlines, monotonic. To connect, and again for TLS: clients wait, and there may be another place. */
 #define SETUP_NS   (4 * NS_PER_S)
@@ -232,16 +233,23 @@ static struct mw_connection *connect_to(struct mw_core *core, const struct edge_
     return connection;
 }
 
-/* Where the answer in |bytes| goes now that its connection is gone. By TCP only: whose certificate another one would
- * have to show is not known. */
+/* Where the answer in |bytes| goes now that its connection is gone (RFC 3261 §18.2.2). By TCP only: whose certificate
+ * another one would have to show is not known. */
 static bool answer_target(struct edge_target *target, const void *bytes, size_t length)
 {
-    uint16_t port;
-    if (target->transport != EDGE_TCP || mw_via_port(bytes, length, &port) != 0)
+    osip_message_t *message = NULL;
+    unsigned status;
+    if (target->transport != EDGE_TCP || sip_message_decode(bytes, length, &message, &status) != 0)
         return false;
-    target->connection = 0;
-    target->address.port = port ? port : 5060; /* RFC 3261 §18.2.2 */
-    return true;
+    const osip_via_t *via = MSG_IS_RESPONSE(message) ? sip_via_top(message) : NULL;
+    long port = via && via->port ? strtol(via->port, NULL, 10) : SIP_PORT;
+    bool found = via && port > 0 && port <= UINT16_MAX;
+    if (found) {
+        target->connection = 0;
+        target->address.port = (uint16_t)port;
+    }
+    sip_message_destroy(&message);
+    return found;
 }
 
 void mw_connection_send(struct mw_core *core, const struct edge_target *target, const void *bytes, size_t length,

@@ -4,7 +4,6 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
-#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -14,7 +13,6 @@
 #include "mw/dns_ttl.h"
 #include "mw/health.h"
 #include "mw/sources.h"
-#include "mw/via_port.h"
 
 static struct health health;
 static struct sources sources;
@@ -144,35 +142,6 @@ static void an_answer_lives_as_long_as_its_shortest_record(void **state)
         assert_int_equal(dns_ttl_decode(message, length, &ttl), ERR_MALFORMED);
 }
 
-static int via_port(const char *head)
-{
-    uint16_t port = 0;
-    char text[512];
-    snprintf(text, sizeof text, "SIP/2.0 200 OK\r\nTo: sip:a@b:9\r\n%s\r\n", head);
-    int result = mw_via_port(text, strlen(text), &port);
-    return result == 0 ? port : result;
-}
-
-static void the_port_of_a_response_is_that_of_its_topmost_via(void **state)
-{
-    (void)state;
-    assert_int_equal(via_port("Via: SIP/2.0/TCP a.example:5070;branch=x\r\nVia: SIP/2.0/TCP b:5080\r\n"), 5070);
-    assert_int_equal(via_port("v: SIP / 2.0 / TCP  192.0.2.1 : 5071 ;x, SIP/2.0/TCP b:5080\r\n"), 5071);
-    assert_int_equal(via_port("Via: SIP/2.0/TCP [2001:db8::1]:5072\r\n"), 5072);
-    assert_int_equal(via_port("Via: SIP/2.0/TCP [2001:db8::1];rport=1\r\n"), 0);
-    assert_int_equal(via_port("Via: SIP/2.0/TCP a.example;received=192.0.2.1:9\r\n"), 0);
-    static const char *const wrong[] = {"",
-                                        "Via: \r\n",
-                                        "Via: SIP/2.0/TCP\r\n",
-                                        "Via: SIP/2.0/TCP a:0\r\n",
-                                        "Via: SIP/2.0/TCP a:65536\r\n",
-                                        "Via: SIP/2.0/TCP a:x\r\n"};
-    for (size_t i = 0; i < sizeof wrong / sizeof *wrong; i++)
-        assert_int_equal(via_port(wrong[i]), ERR_NOT_FOUND);
-    uint16_t port;
-    assert_int_equal(mw_via_port("BYE a SIP/2.0\r\nVia: SIP/2.0/TCP a:1\r\n\r\n", 42, &port), ERR_NOT_FOUND);
-}
-
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,7 +154,6 @@ int main(void)
         cmocka_unit_test_setup(entries_and_prefixes_are_trusted_at_any_port_and_nobody_else, set_up),
         cmocka_unit_test_setup(who_was_asked_may_answer_as_long_as_a_transaction_lives, set_up),
         cmocka_unit_test(an_answer_lives_as_long_as_its_shortest_record),
-        cmocka_unit_test(the_port_of_a_response_is_that_of_its_topmost_via),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }

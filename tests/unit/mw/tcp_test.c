@@ -156,7 +156,7 @@ static void a_connection_that_ends_with_a_request_unanswered_fails_it(void **sta
     assert_int_equal(world_events(), 0);
 }
 
-static void an_answer_without_a_via_goes_nowhere_when_its_connection_is_gone(void **state)
+static void an_answer_that_says_no_way_goes_nowhere_when_its_connection_is_gone(void **state)
 {
     (void)state;
     world_start();
@@ -185,8 +185,10 @@ static void an_answer_to_a_connection_that_is_gone_finds_the_port_of_its_via(voi
     int other = peer_connect("127.0.0.1"); /* once this one is read the end of the first was */
     peer_write(other, request);
     world_expect_received(request, 0, NULL);
-    char answer[256];
-    snprintf(answer, sizeof answer, "SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP core.example:%u\r\nContent-Length: 0\r\n\r\n",
+    char answer[512];
+    snprintf(answer, sizeof answer,
+             "SIP/2.0 200 OK\r\nVia: SIP/2.0/TCP core.example:%u;branch=z9hG4bK1\r\nFrom: <sip:a@b>;tag=1\r\n"
+             "To: <sip:c@d>;tag=2\r\nCall-ID: 1\r\nCSeq: 1 OPTIONS\r\nContent-Length: 0\r\n\r\n",
              net_local_address(listener).port);
     world_send(0, &source, answer);
     core = peer_accept(listener);
@@ -335,7 +337,7 @@ int main(void)
         TEST(one_connection_carries_all_that_goes_to_a_place),
         TEST(a_refused_connection_is_dead_and_all_workers_hear_of_it),
         TEST(a_connection_that_ends_with_a_request_unanswered_fails_it),
-        TEST(an_answer_without_a_via_goes_nowhere_when_its_connection_is_gone),
+        TEST(an_answer_that_says_no_way_goes_nowhere_when_its_connection_is_gone),
         TEST(an_answer_to_a_connection_that_is_gone_finds_the_port_of_its_via),
         TEST(a_core_that_reads_nothing_is_given_up),
         TEST(silence_is_believed_of_a_place_that_says_nothing_to_anybody),
