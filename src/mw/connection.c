@@ -3,6 +3,7 @@
 #include "mw/connection.h"
 
 #include <errno.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -10,6 +11,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "net/socket.h"
+#include "sip/via.h"
 
 /* Deadlines, monotonic. To connect, and again for TLS: clients wait, and there may be another place. */
 #define SETUP_NS   (4 * NS_PER_S)
@@ -231,19 +233,40 @@ static struct mw_connection *connect_to(struct mw_core *core, const struct edge_
     return connection;
 }
 
+/* Where the answer in |bytes| goes now that its connection is gone (RFC 3261 §18.2.2). By TCP only: whose certificate
+ * another one would have to show is not known. */
+static bool answer_target(struct edge_target *target, const void *bytes, size_t length)
+{
+    osip_message_t *message = NULL;
+    unsigned status;
+    if (target->transport != EDGE_TCP || sip_message_decode(bytes, length, &message, &status) != 0)
+        return false;
+    const osip_via_t *via = MSG_IS_RESPONSE(message) ? sip_via_top(message) : NULL;
+    long port = via && via->port ? strtol(via->port, NULL, 10) : SIP_PORT;
+    bool found = via && port > 0 && port <= UINT16_MAX;
+    if (found) {
+        target->connection = 0;
+        target->address.port = (uint16_t)port;
+    }
+    sip_message_destroy(&message);
+    return found;
+}
+
 void mw_connection_send(struct mw_core *core, const struct edge_target *target, const void *bytes, size_t length,
                         struct now now)
 {
-    struct mw_connection *connection =
-        target->connection ? find_by_id(core, target->connection) : find_outgoing(core, target);
-    if (!connection && target->connection) {
-        mw_count(&core->dropped); /* whoever asked is gone */
+    struct mw_connection *connection = target->connection ? find_by_id(core, target->connection) : NULL;
+    struct edge_target anew = *target;
+    if (!connection && target->connection && !answer_target(&anew, bytes, length)) {
+        mw_count(&core->dropped);
         return;
     }
     if (!connection)
-        connection = connect_to(core, target, now);
+        connection = find_outgoing(core, &anew);
+    if (!connection)
+        connection = connect_to(core, &anew, now);
     if (!connection) {
-        mw_target_dead(core, target, now);
+        mw_target_dead(core, &anew, now);
         return;
     }
     connection->sent_ns = now.monotonic_ns;

@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "mw/core_state.h"
+#include "sip/via.h"
 
 struct letter {
     struct mail mail;
@@ -121,16 +122,11 @@ void mw_core_silent(struct mw_core *core, unsigned index, const struct edge_targ
 
 /* To the edges */
 
-static bool is_response(const void *bytes, size_t length)
-{
-    return length >= 4 && memcmp(bytes, "SIP/", 4) == 0;
-}
-
 bool mw_may_send(const struct mw_core *core, const struct address *source, const void *bytes, size_t length,
                  struct now now)
 {
     return sources_trust(&core->sources, source) ||
-           (is_response(bytes, length) && sources_may_answer(&core->sources, source, now));
+           (sip_peek_is_response(bytes, length) && sources_may_answer(&core->sources, source, now));
 }
 
 static void incoming_open(struct mail *mail, struct now now)
@@ -146,7 +142,7 @@ void mw_receive(struct mw_core *core, const struct edge_target *source, const vo
     mw_count(&core->received);
     int worker = edge_worker_of(core->settings.flow_key, bytes, length);
     if (worker < 0 || (unsigned)worker >= core->worker_count) {
-        if (is_response(bytes, length))
+        if (sip_peek_is_response(bytes, length))
             return; /* to no request of ours */
         worker = 0;
     }

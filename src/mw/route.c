@@ -9,9 +9,6 @@
 #include "base/memory.h"
 #include "crypto/digest.h"
 
-#define SIP_PORT  5060 /* RFC 3261 §19.1.2 */
-#define SIPS_PORT 5061
-
 struct walk {
     struct router *router;
     const struct mw_uri *uri;

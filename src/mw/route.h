@@ -9,6 +9,9 @@
 #include "edge/edge.h"
 #include "mw/dns.h"
 
+#define SIP_PORT  5060 /* RFC 3261 §19.1.2 */
+#define SIPS_PORT 5061
+
 #define ROUTE_TARGETS_MAX 32
 /* Names of TLS servers that are ever told apart. They are never forgotten: a target that is still under way must not
  * come to mean another one. */

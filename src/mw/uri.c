@@ -104,9 +104,12 @@ static int parameter_take(struct span text, struct mw_uri *out)
         return 0;
     struct span name = {text.bytes, (size_t)(equals - (const char *)text.bytes)};
     struct span value = {equals + 1, text.length - name.length - 1};
+    /* No parameter may stand twice (RFC 3261 §19.1.1): others could read the other one. */
     if (named(name, "transport"))
-        return transport_take(value, out);
-    return named(name, "maddr") ? host_take(value, out->target) : 0;
+        return out->transport == MW_URI_ANY ? transport_take(value, out) : ERR_MALFORMED;
+    if (named(name, "maddr"))
+        return out->target[0] == '\0' ? host_take(value, out->target) : ERR_MALFORMED;
+    return 0;
 }
 
 /* Takes the next part of |*at|, up to one of |stops| or the end; |*at| then stands on the stop. */

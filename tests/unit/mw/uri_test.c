@@ -80,6 +80,8 @@ static void what_is_no_uri_is_refused(void **state)
                                         "sip:[192.0.2.1]",
                                         "sip:%65xample.org",
                                         "sip:example.org;maddr=",
+                                        "sip:example.org;maddr=a;maddr=b",
+                                        "sip:example.org;transport=tcp;transport=udp",
                                         "sip:example.org\r\n"};
     for (size_t i = 0; i < sizeof texts / sizeof *texts; i++)
         assert_int_equal(mw_uri_decode(texts[i], &uri), ERR_MALFORMED);

@@ -283,8 +283,7 @@ struct address world_listener(enum edge_transport transport)
 
 void world_init(void)
 {
-    world = (struct world){.worker_count = 1, .entries = {"sip:127.0.0.9:9"}};
-    address_prefix_parse("127.0.0.1", &world.trusted);
+    world = (struct world){.ip = "127.0.0.1", .worker_count = 1, .entries = {"sip:127.0.0.9:9"}};
     world.dns = fake_dns_start();
     log_text[0] = '\0';
 }
@@ -293,6 +292,7 @@ void world_start(void)
 {
     static struct mw_core_listener listeners[3];
     struct mw_core_error error;
+    address_prefix_parse(world.ip, &world.trusted);
     struct mw_core_settings settings = {.entries = world.entries,
                                         .listeners = listeners,
                                         .trusted = &world.trusted,
@@ -308,7 +308,7 @@ void world_start(void)
         if ((i == EDGE_TLS && !world.tls_server) || (world.no_listeners_but_tcp && i != EDGE_TCP))
             continue;
         listeners[settings.listener_count].transport = (enum edge_transport)i;
-        address_parse("127.0.0.1", &listeners[settings.listener_count++].address);
+        address_parse(world.ip, &listeners[settings.listener_count++].address);
     }
     for (unsigned i = 0; i < world.worker_count; i++)
         assert_int_equal(worker_create(i, &workers[i]), 0);

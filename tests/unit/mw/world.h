@@ -8,9 +8,10 @@
 
 #define WORLD_WORKERS 3
 
-/* Set before world_start(), which fills in the rest. Listeners: UDP, TCP, TLS (with |tls_server|) on 127.0.0.1, in this
+/* Set before world_start(), which fills in the rest. Listeners: UDP, TCP, TLS (with |tls_server|) on |ip|, in this
  * order. */
 struct world {
+    const char *ip;
     unsigned worker_count;
     const char *entries[4];
     struct address_prefix trusted;
@@ -36,7 +37,7 @@ struct world_event {
     char text[]; /* with a NUL */
 };
 
-/* One worker, no entries that matter, 127.0.0.1 trusted; fake DNS started. */
+/* One worker, no entries that matter, on 127.0.0.1, which is trusted; fake DNS started. */
 void world_init(void);
 /* Creates what |world| says and starts it. */
 void world_start(void);
