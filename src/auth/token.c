@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "auth/token_keys.h"
+#include "base/auth_params.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "crypto/digest.h"
@@ -330,51 +331,15 @@ int token_verify(const struct token_verifier *verifier, struct span token, uint6
     return result;
 }
 
-static struct span trimmed(struct span text)
-{
-    const char *at = text.bytes;
-    while (text.length > 0 && (*at == ' ' || *at == '\t')) {
-        at++;
-        text.length--;
-    }
-    while (text.length > 0 && (at[text.length - 1] == ' ' || at[text.length - 1] == '\t'))
-        text.length--;
-    return (struct span){at, text.length};
-}
-
-/* Takes |word| off the front, whatever its case. */
-static bool take(struct span *text, const char *word)
-{
-    size_t length = strlen(word);
-    if (text->length < length || strncasecmp(text->bytes, word, length) != 0)
-        return false;
-    *text = (struct span){(const char *)text->bytes + length, text->length - length};
-    return true;
-}
-
 int token_of_authorization(struct span value, struct span *out)
 {
-    struct span rest = trimmed(value);
-    if (!take(&rest, "Bearer") || (rest.length > 0 && *(const char *)rest.bytes != ' '))
+    struct auth_params params;
+    int result = auth_params_read(value, &params);
+    if (result != 0)
+        return ERR_MALFORMED;
+    if (!auth_params_is(&params, "Bearer"))
         return ERR_NOT_FOUND;
-    rest = trimmed(rest);
-    struct span parameter = rest;
-    if (take(&parameter, "access_token")) {
-        parameter = trimmed(parameter);
-        if (!take(&parameter, "="))
-            return ERR_MALFORMED;
-        parameter = trimmed(parameter);
-        if (parameter.length < 2 || !take(&parameter, "\"") ||
-            ((const char *)parameter.bytes)[parameter.length - 1] != '"')
-            return ERR_MALFORMED;
-        rest = (struct span){parameter.bytes, parameter.length - 1};
-    }
-    static const char marks[] = "-._~+/="; /* RFC 6750 §2.1 */
-    const char *text = rest.bytes;
-    for (size_t i = 0; i < rest.length; i++)
-        if (!(text[i] >= 'a' && text[i] <= 'z') && !(text[i] >= 'A' && text[i] <= 'Z') &&
-            !(text[i] >= '0' && text[i] <= '9') && (text[i] == '\0' || !strchr(marks, text[i])))
-            return ERR_MALFORMED;
-    *out = rest;
-    return rest.length > 0 ? 0 : ERR_MALFORMED;
+    const struct auth_param *form_of_3gpp = auth_params_find(&params, "access_token");
+    *out = form_of_3gpp && form_of_3gpp->quoted ? form_of_3gpp->value : params.token;
+    return out->length > 0 ? 0 : ERR_MALFORMED;
 }

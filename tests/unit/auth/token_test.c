@@ -685,7 +685,7 @@ static void token_is_found_in_both_forms_of_the_header(void **state)
         {"Bearer Access_Token = \"abc\"", 0, "abc"},
         {"Digest username=\"x\"", ERR_NOT_FOUND, NULL},
         {"Bearerabc", ERR_NOT_FOUND, NULL},
-        {"", ERR_NOT_FOUND, NULL},
+        {"", ERR_MALFORMED, NULL},
         {"Bearer", ERR_MALFORMED, NULL},
         {"Bearer ", ERR_MALFORMED, NULL},
         {"Bearer a b", ERR_MALFORMED, NULL},
