@@ -25,7 +25,8 @@ struct registration {
     const osip_message_t *request;
     const char *user;
     char path[PATH_MAX];
-    bool by_password, outbound, everything; /* Contact: * */
+    bool by_password, outbound, changed;
+    bool everything; /* Contact: * */
     struct list wanted;
 };
 
@@ -165,9 +166,7 @@ static unsigned change(struct registration *registration, struct now now)
         return 0;
     if (bindings_commit(bindings, registration->user, &registration->wanted, registration->by_password, now) != 0)
         return 503;
-    record = bindings_find(bindings, registration->user);
-    if (record)
-        subscription_notify(registration->registrar, record, NULL, BINDING_UNREGISTERED, now);
+    registration->changed = true;
     return 0;
 }
 
@@ -287,6 +286,9 @@ void register_receive(struct registrar *registrar, osip_message_t *request, stru
     };
     list_init(&registration.wanted);
     registrar_send(registrar, answer_to(&registration, now));
+    const struct record *record = registration.changed ? bindings_find(&registrar->bindings, registration.user) : NULL;
+    if (record)
+        subscription_notify(registrar, record, NULL, BINDING_UNREGISTERED, now);
     while (!list_empty(&registration.wanted))
         binding_destroy(container_of(registration.wanted.next, struct binding, link));
     sip_message_destroy(&request);

@@ -29,6 +29,14 @@ static void record(void *context, const void *bytes, size_t length)
     office->sent[office->sent_count++] = copy;
 }
 
+static void begin(struct office *office)
+{
+    const struct registrar_host host = {.context = office, .timers = &office->timers, .send = record};
+    int status = registrar_create(DOMAIN, OFFICE, office->accounts, &host, office->now, &office->registrar);
+    assert(status == 0);
+    (void)status;
+}
+
 void office_open(struct office *office)
 {
     static const char *const names[][2] = {{"alice", "alice's"}, {"bob", "bob's"}, {"carol", "carol's"}};
@@ -43,10 +51,19 @@ void office_open(struct office *office)
         status = accounts_add(office->accounts, names[i][0], names[i][1], OFFICE_START_S);
         assert(status == 0);
     }
-    const struct registrar_host host = {.context = office, .timers = &office->timers, .send = record};
-    status = registrar_create(DOMAIN, OFFICE, office->accounts, &host, office->now, &office->registrar);
+    begin(office);
+    (void)status;
+}
+
+void office_reopen(struct office *office, const char *file)
+{
+    struct accounts_error error;
+    registrar_destroy(&office->registrar);
+    accounts_close(&office->accounts);
+    int status = accounts_open(file, DOMAIN, 0, &office->accounts, &error);
     assert(status == 0);
     (void)status;
+    begin(office);
 }
 
 void office_close(struct office *office)

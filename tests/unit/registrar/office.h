@@ -24,6 +24,8 @@ struct office {
 
 /* With accounts alice, bob and carol, whose passwords are "NAME's". */
 void office_open(struct office *office);
+/* Starts again with the accounts of |file|. */
+void office_reopen(struct office *office, const char *file);
 void office_close(struct office *office);
 /* Time goes by. */
 void office_wait(struct office *office, uint64_t ms);
