@@ -4,27 +4,25 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
+#include "auth/digest.h"
 #include "base/cursor.h"
 #include "base/error.h"
 
 #define AUTHORIZATION_SIZE 4096
-#define VALUE_SIZE         1025
 #define NONCE_RANDOM       8
 #define NONCE_SEAL         12
 #define NONCE_BYTES        (4 + NONCE_RANDOM + NONCE_SEAL)
 #define CLOCK_SKEW_S       5
-#define HEX_SIZE           (2 * SHA256_SIZE + 1)
 
 _Static_assert(CRYPTO_BASE64_SIZE(NONCE_BYTES) == CHALLENGE_NONCE_SIZE, "the nonce's parts fill it");
 
 /* What Authorization says. */
 struct credentials_sent {
-    enum password_algorithm algorithm;
-    char username[ACCOUNT_NAME_MAX + 1];
-    char nonce[CHALLENGE_NONCE_SIZE];
-    char uri[VALUE_SIZE], cnonce[257], count[9], response[HEX_SIZE];
+    char field[AUTHORIZATION_SIZE];
+    struct auth_params params; /* of |field| */
+    enum digest_algorithm algorithm;
+    char username[ACCOUNT_NAME_MAX + 1], nonce[CHALLENGE_NONCE_SIZE], count[9];
 };
 
 void challenge_init(struct challenge *challenge)
@@ -76,131 +74,42 @@ static bool count_is_new(struct challenge *challenge, const struct credentials_s
     return is_new;
 }
 
-/* Reads one `name=value` or `name="value"` of a list behind |at|. Returns where the next one begins, NULL at the end.
- * |value| is "" where it does not fit. */
-static const char *next_param(const char *at, char *name, size_t name_size, char *value, size_t value_size)
-{
-    at += strspn(at, ", \t\r\n");
-    size_t length = strcspn(at, "= \t,");
-    if (length == 0 || length >= name_size)
-        return NULL;
-    memcpy(name, at, length);
-    name[length] = '\0';
-    at += length;
-    at += strspn(at, " \t");
-    if (*at++ != '=')
-        return NULL;
-    at += strspn(at, " \t");
-    bool quoted = *at == '"';
-    at += quoted;
-    size_t used = 0, whole = 0;
-    for (; *at && (quoted ? *at != '"' : !strchr(", \t\r\n", *at)); at++, whole++) {
-        if (quoted && *at == '\\' && at[1])
-            at++;
-        if (used + 1 < value_size)
-            value[used++] = *at;
-    }
-    value[whole < value_size ? used : 0] = '\0';
-    return quoted && *at == '"' ? at + 1 : at;
-}
-
-static bool is_digest(const char *authorization, const char **params_out)
-{
-    size_t scheme = strcspn(authorization, " \t");
-    *params_out = authorization + scheme;
-    return scheme == 6 && strncasecmp(authorization, "Digest", 6) == 0;
-}
-
-/* What does not fit is as if it were not there. */
-static void keep(char *to, size_t size, const char *value)
-{
-    size_t length = strlen(value);
-    memcpy(to, value, length < size ? length : 0);
-    to[length < size ? length : 0] = '\0';
-}
-
 /* What one Authorization field says. */
 enum finding { NOTHING, VOUCHED, COMPLETE };
 
 static enum finding read_field(const char *authorization, const char *realm, struct credentials_sent *out)
 {
-    char name[32], value[VALUE_SIZE];
-    const char *at;
-    bool for_us = false, known = true, quality = false, vouched = false;
-    *out = (struct credentials_sent){.algorithm = PASSWORD_MD5}; /* RFC 3261 §22.4: where none is named */
-    if (!is_digest(authorization, &at))
+    struct auth_params *params = &out->params;
+    if (auth_params_read(span_of_text(authorization), params) != 0 || !auth_params_is(params, "Digest"))
         return NOTHING;
-    while ((at = next_param(at, name, sizeof name, value, sizeof value))) {
-        if (strcasecmp(name, "realm") == 0)
-            for_us = strcmp(value, realm) == 0;
-        else if (strcasecmp(name, "username") == 0)
-            keep(out->username, sizeof out->username, value);
-        else if (strcasecmp(name, "nonce") == 0)
-            keep(out->nonce, sizeof out->nonce, value);
-        else if (strcasecmp(name, "uri") == 0)
-            keep(out->uri, sizeof out->uri, value);
-        else if (strcasecmp(name, "cnonce") == 0)
-            keep(out->cnonce, sizeof out->cnonce, value);
-        else if (strcasecmp(name, "nc") == 0)
-            keep(out->count, sizeof out->count, value);
-        else if (strcasecmp(name, "response") == 0)
-            keep(out->response, sizeof out->response, value);
-        else if (strcasecmp(name, "qop") == 0)
-            quality = strcasecmp(value, "auth") == 0;
-        else if (strcasecmp(name, "algorithm") == 0) {
-            known = strcasecmp(value, "MD5") == 0 || strcasecmp(value, "SHA-256") == 0;
-            out->algorithm = strcasecmp(value, "MD5") == 0 ? PASSWORD_MD5 : PASSWORD_SHA256;
-        } else if (strcasecmp(name, "integrity-protected") == 0)
-            vouched = strcmp(value, "auth-done") == 0;
-    }
-    if (vouched)
+    if (auth_params_equal(params, "integrity-protected", "auth-done", false))
         return VOUCHED;
-    bool complete = for_us && known && quality && out->username[0] && out->nonce[0] && out->uri[0] && out->cnonce[0] &&
-                    strlen(out->count) == 8 && strspn(out->count, "0123456789abcdefABCDEF") == 8;
+    bool complete = auth_params_equal(params, "realm", realm, false) &&
+                    digest_algorithm_of(params, &out->algorithm) == 0 &&
+                    auth_params_equal(params, "qop", "auth", true) &&
+                    auth_params_copy(params, "username", out->username, sizeof out->username) > 0 &&
+                    auth_params_copy(params, "nonce", out->nonce, sizeof out->nonce) > 0 &&
+                    auth_params_copy(params, "nc", out->count, sizeof out->count) > 0;
     return complete ? COMPLETE : NOTHING;
 }
 
 static enum finding read_fields(const osip_message_t *request, const char *realm, struct credentials_sent *out)
 {
-    char field[AUTHORIZATION_SIZE];
     enum finding finding = NOTHING;
-    for (unsigned i = 0; finding == NOTHING && sip_field_value(request, "Authorization", i, field, sizeof field); i++)
-        finding = read_field(field, realm, out);
+    for (unsigned i = 0;
+         finding == NOTHING && sip_field_value(request, "Authorization", i, out->field, sizeof out->field); i++)
+        finding = read_field(out->field, realm, out);
     return finding;
 }
 
-static void hex(const uint8_t *bytes, size_t length, char *out)
+static bool is_right(const struct credentials_sent *sent, const struct credential_key *ha1, const char *method)
 {
+    char ha1_hex[DIGEST_HEX_SIZE];
+    size_t length = sent->algorithm == DIGEST_SHA256 ? SHA256_SIZE : MD5_SIZE;
     for (size_t i = 0; i < length; i++)
-        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
-
-static void hash_to_hex(enum password_algorithm algorithm, const struct span *spans, size_t count, char out[HEX_SIZE])
-{
-    uint8_t hash[SHA256_SIZE];
-    if (algorithm == PASSWORD_SHA256)
-        crypto_sha256(spans, count, hash);
-    else
-        crypto_md5(spans, count, hash);
-    hex(hash, algorithm == PASSWORD_SHA256 ? SHA256_SIZE : MD5_SIZE, out);
-}
-
-/* RFC 7616 §3.4.1 with qop=auth. */
-static bool response_is_right(const struct credentials_sent *sent, const struct credential_key *ha1, const char *method)
-{
-    char ha1_hex[HEX_SIZE], ha2_hex[HEX_SIZE], expected[HEX_SIZE];
-    const struct span colon = span_of_text(":");
-    const struct span a2[] = {span_of_text(method), colon, span_of_text(sent->uri)};
-    size_t length = sent->algorithm == PASSWORD_SHA256 ? SHA256_SIZE : MD5_SIZE;
-    hex(ha1->bytes, length, ha1_hex);
-    hash_to_hex(sent->algorithm, a2, 3, ha2_hex);
-    const struct span all[] = {span_of_text(ha1_hex),     colon, span_of_text(sent->nonce),  colon,
-                               span_of_text(sent->count), colon, span_of_text(sent->cnonce), colon,
-                               span_of_text("auth"),      colon, span_of_text(ha2_hex)};
-    hash_to_hex(sent->algorithm, all, sizeof all / sizeof all[0], expected);
-    bool right = strlen(sent->response) == 2 * length && crypto_equal(sent->response, expected, 2 * length);
+        snprintf(ha1_hex + 2 * i, 3, "%02x", ha1->bytes[i]);
+    bool right = digest_check(sent->algorithm, ha1_hex, &sent->params, span_of_text(method)) == 0;
     crypto_erase(ha1_hex, sizeof ha1_hex);
-    crypto_erase(expected, sizeof expected);
     return right;
 }
 
@@ -217,10 +126,10 @@ enum challenge_verdict challenge_judge(struct challenge *challenge, struct accou
     if (status != 0 && status != ERR_NOT_FOUND)
         return CHALLENGE_ERROR;
     /* A name that nobody has takes the same way and time as a wrong password. */
-    const struct credential_key *ha1 = status != 0                         ? &challenge->nobody
-                                       : sent.algorithm == PASSWORD_SHA256 ? &account.sha256
-                                                                           : &account.md5;
-    bool right = response_is_right(&sent, ha1, request->sip_method);
+    const struct credential_key *ha1 = status != 0                       ? &challenge->nobody
+                                       : sent.algorithm == DIGEST_SHA256 ? &account.sha256
+                                                                         : &account.md5;
+    bool right = is_right(&sent, ha1, request->sip_method);
     crypto_erase(&account, sizeof account);
     if (!right || status != 0)
         return CHALLENGE_AGAIN;
@@ -233,14 +142,19 @@ enum challenge_verdict challenge_judge(struct challenge *challenge, struct accou
 int challenge_add(const struct challenge *challenge, const char *realm, bool stale, struct now now,
                   osip_message_t *response)
 {
-    static const char *const algorithms[] = {"SHA-256", "MD5"};
+    static const enum digest_algorithm algorithms[] = {DIGEST_SHA256, DIGEST_MD5};
     char nonce[CHALLENGE_NONCE_SIZE], text[512];
     make_nonce(challenge, now, nonce);
     int status = 0;
     for (size_t i = 0; i < 2 && status == 0; i++) {
-        snprintf(text, sizeof text, "Digest realm=\"%s\", nonce=\"%s\", algorithm=%s, qop=\"auth\"%s", realm, nonce,
-                 algorithms[i], stale ? ", stale=true" : "");
-        status = sip_field_add(response, "WWW-Authenticate", text);
+        struct auth_writer writer = auth_writer_begin(text, sizeof text, "Digest");
+        auth_writer_add_quoted(&writer, "realm", span_of_text(realm));
+        auth_writer_add_quoted(&writer, "nonce", span_of_text(nonce));
+        auth_writer_add(&writer, "algorithm", digest_algorithm_name(algorithms[i]));
+        auth_writer_add_quoted(&writer, "qop", span_of_text("auth"));
+        if (stale)
+            auth_writer_add(&writer, "stale", "true");
+        status = auth_writer_end(&writer) > 0 ? sip_field_add(response, "WWW-Authenticate", text) : ERR_TOO_LARGE;
     }
     return status;
 }
