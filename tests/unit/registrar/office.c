@@ -111,6 +111,24 @@ void office_receive(struct office *office, const char *format, ...)
     office_wait(office, 0);
 }
 
+void office_answer(struct office *office, const char *message, unsigned status)
+{
+    char vias[1024] = "", routes[1024] = "";
+    for (unsigned i = 0; line_of(message, "Via", i)[0]; i++)
+        snprintf(vias + strlen(vias), sizeof vias - strlen(vias), "Via: %s\n", line_of(message, "Via", i));
+    for (unsigned i = 0; line_of(message, "Record-Route", i)[0]; i++)
+        snprintf(routes + strlen(routes), sizeof routes - strlen(routes), "Record-Route: %s\n",
+                 line_of(message, "Record-Route", i));
+    const char *to = line_of(message, "To", 0);
+    bool tagged = strstr(to, ";tag=") != NULL;
+    office_receive(office,
+                   "SIP/2.0 %u Reason\n%s%sFrom: %s\nTo: %s%s%s\nCall-ID: %s\nCSeq: %s\n"
+                   "Contact: <sip:bob@b1.invalid;transport=ws>\nContent-Length: 0\n\n",
+                   status, vias, routes, line_of(message, "From", 0), to, tagged ? "" : ";tag=to",
+                   tagged ? "" : between(message, "sip:bob@", "."), line_of(message, "Call-ID", 0),
+                   line_of(message, "CSeq", 0));
+}
+
 const char *office_next(struct office *office)
 {
     return office->taken < office->sent_count ? office->sent[office->taken++] : NULL;

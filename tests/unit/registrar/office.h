@@ -35,6 +35,9 @@ void office_receive(struct office *office, const char *format, ...) __attribute_
 /* The next message to the edge, or NULL; valid until office_close(). */
 const char *office_next(struct office *office);
 
+/* The answer |status| of whoever got |message|. */
+void office_answer(struct office *office, const char *message, unsigned status);
+
 /* The value of the |index|-th line of that name, "" behind the last. A few calls may be alive at once. */
 const char *line_of(const char *message, const char *name, unsigned index);
 /* The text from |start| up to one of |ends|, found in |text|; "" where it is not there. */

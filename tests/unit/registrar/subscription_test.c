@@ -59,10 +59,7 @@ static void subscribe(const char *user, const char *identity, const char *to_tag
 
 static void answer(const char *notify, unsigned status)
 {
-    office_receive(&office,
-                   "SIP/2.0 %u Reason\nVia: %s\nFrom: %s\nTo: %s\nCall-ID: %s\nCSeq: %s\nContent-Length: 0\n\n", status,
-                   line_of(notify, "Via", 0), line_of(notify, "From", 0), line_of(notify, "To", 0),
-                   line_of(notify, "Call-ID", 0), line_of(notify, "CSeq", 0));
+    office_answer(&office, notify, status);
 }
 
 /* The next message is a NOTIFY that says that; it is answered. */
