@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "daemon/edge_service.h"
 #include "daemon/service_log.h"
 #include "daemon/shared.h"
 #include "front/front.h"
@@ -33,7 +34,9 @@ struct service {
     const struct settings *settings;
     struct shared shared;
     struct front_settings front_settings;
+    struct edge_service *edge; /* NULL: off */
     unsigned worker_count;
+    struct worker *threads[WORKERS_MAX];
     struct front *fronts[WORKERS_MAX];
     struct service_worker workers[]; /* |worker_count| */
 };
@@ -128,6 +131,7 @@ static int worker_init(struct service *service, unsigned index)
     int result = worker_create(index, &worker->worker);
     if (result != 0)
         return result;
+    service->threads[index] = worker->worker;
     relay_init(&worker->relay, worker->worker, service->settings->tcp_relay);
     service_log_attach(&worker->relay.host);
     result = turn_server_create(&service->shared.turn, &worker->relay.host, index, &worker->server);
@@ -149,6 +153,22 @@ static int workers_init(struct service *service, struct settings_error *error)
     for (unsigned i = 0; i < service->worker_count; i++)
         front_set_workers(service->workers[i].front, service->fronts, service->worker_count);
     return 0;
+}
+
+static int edge_init(struct service *service, struct settings_error *error)
+{
+    if (!service->settings->edge_domain[0])
+        return 0;
+    const struct edge_service_parts parts = {
+        .settings = service->settings,
+        .tls = service->shared.tls,
+        .workers = service->threads,
+        .worker_count = service->worker_count,
+    };
+    int result = edge_service_create(&parts, &service->edge, error);
+    for (unsigned i = 0; result == 0 && i < service->worker_count; i++)
+        front_set_websocket_user(service->fronts[i], edge_service_user(service->edge, i));
+    return result;
 }
 
 static int tables_create(struct service *service)
@@ -215,6 +235,8 @@ int service_create(const struct settings *settings, struct service **out, struct
     }
     if (result == 0)
         result = workers_init(service, error);
+    if (result == 0)
+        result = edge_init(service, error);
     if (result != 0) {
         service_destroy(&service);
         return result;
@@ -277,6 +299,7 @@ void service_destroy(struct service **slot)
             mailbox_fini(&service->workers[i].worker->mailbox);
     for (unsigned i = 0; i < service->worker_count; i++)
         worker_fini(&service->workers[i], listeners);
+    edge_service_destroy(&service->edge);
     for (unsigned i = 0; i < service->worker_count; i++) {
         struct service_worker *worker = &service->workers[i];
         worker_destroy(&worker->worker);

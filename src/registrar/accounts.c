@@ -19,7 +19,7 @@
 #define MEMORY_DB ":memory:"
 #define PATH_SIZE 4224
 
-enum statement { FIND, ADD, REMOVE, LIST, STATEMENTS };
+enum statement { FIND, ADD, REMOVE, LIST, CHANGES, STATEMENTS };
 
 /* Names and domains reach the database as bound values only. */
 static const char *const statement_texts[STATEMENTS] = {
@@ -27,6 +27,7 @@ static const char *const statement_texts[STATEMENTS] = {
     [ADD] = "INSERT INTO account (domain, name, ha1_md5, ha1_sha256, created) VALUES (?1, ?2, ?3, ?4, ?5)",
     [REMOVE] = "DELETE FROM account WHERE domain = ?1 AND name = ?2",
     [LIST] = "SELECT name, ha1_md5, ha1_sha256, created FROM account WHERE domain = ?1 ORDER BY name",
+    [CHANGES] = "PRAGMA data_version",
 };
 
 static const char schema[] = "CREATE TABLE account ("
@@ -41,6 +42,7 @@ struct accounts {
     sqlite3 *database;
     sqlite3_stmt *statements[STATEMENTS];
     char domain[ACCOUNT_DOMAIN_MAX + 1];
+    int64_t version; /* of the data, when accounts_changed() was asked last */
 };
 
 static int fail(struct accounts_error *error, int code, const char *format, ...) __attribute__((format(printf, 3, 4)));
@@ -154,7 +156,9 @@ int accounts_open(const char *file, const char *domain, unsigned patience_ms, st
     int status = file ? prepare_file(file, error) : 0;
     if (status == 0)
         status = prepare_database(accounts, file ? file : MEMORY_DB, patience_ms, error);
-    if (status != 0)
+    if (status == 0)
+        accounts_changed(accounts); /* what has happened before is no change */
+    else
         accounts_close(&accounts);
     *out = accounts;
     return status;
@@ -281,4 +285,14 @@ int accounts_list(struct accounts *accounts, void (*visit)(void *context, const 
     end(statement);
     crypto_erase(&account, sizeof account);
     return result == SQLITE_DONE ? 0 : ERR_SYSTEM;
+}
+
+bool accounts_changed(struct accounts *accounts)
+{
+    sqlite3_stmt *statement = accounts->statements[CHANGES];
+    int64_t version = sqlite3_step(statement) == SQLITE_ROW ? sqlite3_column_int64(statement, 0) : accounts->version;
+    sqlite3_reset(statement);
+    bool changed = version != accounts->version;
+    accounts->version = version;
+    return changed;
 }

@@ -5,6 +5,7 @@
 #ifndef REGISTRAR_ACCOUNTS_H
 #define REGISTRAR_ACCOUNTS_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "auth/credentials.h"
@@ -44,6 +45,8 @@ int accounts_remove(struct accounts *accounts, const char *name);
 /* Calls |visit| for each account by name; |visit| must not use |accounts|. Returns 0 or ERR_SYSTEM. */
 int accounts_list(struct accounts *accounts, void (*visit)(void *context, const struct account *account),
                   void *context);
+/* Whether another handle has changed something since the last call; cheap. */
+bool accounts_changed(struct accounts *accounts);
 /* What the database said to the last ERR_SYSTEM; until the next call. */
 const char *accounts_cause(struct accounts *accounts);
 
