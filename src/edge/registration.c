@@ -114,6 +114,8 @@ struct edge_registration *edge_registration_install(struct edge_flow *flow, cons
     }
     registration->key = key;
     registration->expires_s = expires_s;
+    if (edge->host.client_registered)
+        edge->host.client_registered(edge->host.context, flow);
     if (claimed > 0)
         supersede(edge, previous, now);
     return registration;

@@ -13,6 +13,7 @@
 #include "auth/credentials.h"
 #include "auth/ledger.h"
 #include "auth/nonce.h"
+#include "auth/revocations.h"
 #include "base/address.h"
 #include "base/now.h"
 #include "turn/peer_policy.h"
@@ -24,11 +25,17 @@ enum turn_transport {
     TURN_TCP,
     TURN_TLS,
     TURN_DTLS,
+    TURN_WEBSOCKET, /* a byte stream as well: docs/turn-over-websocket.md */
 };
-#define TURN_TRANSPORT_COUNT 4
-/* "udp", "tcp", "tls", "dtls"; static. */
+#define TURN_TRANSPORT_COUNT 5
+/* "udp", "tcp", "tls", "dtls", "websocket"; static. */
 const char *turn_transport_name(enum turn_transport transport);
 static inline bool turn_transport_is_stream(enum turn_transport t)
+{
+    return t == TURN_TCP || t == TURN_TLS || t == TURN_WEBSOCKET;
+}
+/* Whether RFC 6062 is served: a data connection is a stream of bare bytes, which no WebSocket is. */
+static inline bool turn_transport_joins(enum turn_transport t)
 {
     return t == TURN_TCP || t == TURN_TLS;
 }
@@ -103,6 +110,7 @@ enum turn_end {
     TURN_END_EXPIRED,      /* its lifetime passed */
     TURN_END_REFRESHED,    /* Refresh with lifetime 0 */
     TURN_END_DISCONNECTED, /* the stream or DTLS session is gone */
+    TURN_END_REVOKED,      /* the registration behind its credentials ended */
     TURN_END_SHUTDOWN,
 };
 /* As part of a sentence; static. */
@@ -158,6 +166,8 @@ struct turn_settings {
     struct reservations *reservations;
     const struct peer_policy *policy;
     struct nonce_key nonce_key;
+    struct revocations *revocations; /* NULL: none are kept */
+    bool end_revoked;                /* running allocations end with the registration; else at their next Refresh */
     uint32_t lifetime_max_s;         /* of an allocation; at least TURN_LIFETIME_DEFAULT_S */
     uint32_t permissions_max;        /* per allocation */
     uint32_t channels_max;           /* per allocation */
@@ -171,6 +181,7 @@ struct turn_settings {
 #define TURN_PERMISSION_LIFETIME_S 300
 #define TURN_CHANNEL_LIFETIME_S    600
 #define TURN_CONNECT_TIMEOUT_S     30
+#define TURN_REVOCATIONS_PERIOD_S  1 /* after at most so long, an allocation ends that is to end by a revocation */
 
 /* |worker| (below TURN_WORKERS_MAX) becomes part of connection ids. |settings| is borrowed, |host| copied. Returns 0 or
  * ERR_MEMORY. */
