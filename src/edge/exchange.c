@@ -430,10 +430,15 @@ void edge_exchange_start(struct edge_exchange *exchange, struct text *request, s
     release(exchange, now);
 }
 
+static bool same_target(const struct edge_target *a, const struct edge_target *b)
+{
+    return address_equal(&a->address, &b->address) && a->transport == b->transport && a->name == b->name;
+}
+
 void edge_exchange_target_failed(struct edge_exchange *exchange, const struct edge_target *target, struct now now)
 {
     if (exchange->to != PARTY_CORE || !exchange->client_alive || exchange->ringing || exchange->final ||
-        memcmp(current_target(exchange), target, sizeof *target) != 0)
+        !same_target(current_target(exchange), target))
         return;
     hold(exchange);
     if (!edge_exchange_next_target(exchange, now)) {
