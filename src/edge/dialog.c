@@ -23,10 +23,8 @@ static struct span contact_of(const struct edge_message *message)
 }
 
 /* The Record-Route values of |message| as a route set: in their order for the callee, reversed for the caller, without
- * those that the edge wrote for |flow|; those of the other side may be its own as well. False where there are too many.
- */
-static bool write_routes(const struct edge *edge, struct sip_flow_name flow, const struct edge_message *message,
-                         bool reversed, struct text *text)
+ * our own. False where there are too many. */
+static bool write_routes(const struct edge *edge, const struct edge_message *message, bool reversed, struct text *text)
 {
     struct span values[EDGE_ROUTES_MAX];
     unsigned count = 0;
@@ -34,7 +32,7 @@ static bool write_routes(const struct edge *edge, struct sip_flow_name flow, con
     struct span value;
     struct sip_flow_name name;
     while (edge_message_next(message, "Record-Route", &walk, &value)) {
-        if (edge_uri_is_ours(edge, value_uri(value), &name) && name.flow == flow.flow && name.worker == flow.worker)
+        if (edge_uri_is_ours(edge, value_uri(value), &name))
             continue;
         if (count == EDGE_ROUTES_MAX)
             return false;
@@ -57,13 +55,12 @@ static uint64_t subscription_end(const struct edge_message *message, struct span
     return now.monotonic_ns + ((uint64_t)seconds + GRACE_S) * NS_PER_S;
 }
 
-struct edge_dialog *edge_dialog_create(const struct edge *edge, struct sip_flow_name flow,
-                                       const struct edge_message *request, const struct edge_message *response,
-                                       bool caller)
+struct edge_dialog *edge_dialog_create(const struct edge *edge, const struct edge_message *request,
+                                       const struct edge_message *response, bool caller)
 {
     struct text routes = {0};
     struct edge_dialog *dialog = memory_zeroed(1, sizeof *dialog);
-    if (!dialog || !write_routes(edge, flow, caller ? response : request, caller, &routes))
+    if (!dialog || !write_routes(edge, caller ? response : request, caller, &routes))
         goto failed;
     dialog->call = edge_message_is(request, "INVITE");
     dialog->caller = caller;
@@ -243,7 +240,7 @@ static void begin(struct edge_exchange *exchange, const struct edge_message *req
         if (!make_room(flow, now))
             return edge_say(flow->edge, true, "a WIC has more than %d dialogs: its further ones are not followed",
                             EDGE_DIALOGS_MAX);
-        dialog = edge_dialog_create(flow->edge, edge_flow_name(flow), request, response, caller);
+        dialog = edge_dialog_create(flow->edge, request, response, caller);
         if (!dialog)
             return;
         list_append(&flow->dialogs, &dialog->link);

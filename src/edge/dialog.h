@@ -20,11 +20,10 @@ struct edge_dialog {
     struct span call_id, local, remote, target, routes;
 };
 
-/* The dialog that |response| to |request| makes, for the side of the WIC of |flow| (or of the edge on its behalf),
- * which is the |caller| or not. NULL where it makes none or memory is short. */
-struct edge_dialog *edge_dialog_create(const struct edge *edge, struct sip_flow_name flow,
-                                       const struct edge_message *request, const struct edge_message *response,
-                                       bool caller);
+/* The dialog that |response| to |request| makes, for the side of the WIC (or of the edge) that is the |caller| or not.
+ * NULL where it makes none or memory is short. */
+struct edge_dialog *edge_dialog_create(const struct edge *edge, const struct edge_message *request,
+                                       const struct edge_message *response, bool caller);
 void edge_dialog_destroy(struct edge_dialog **dialog);
 /* Writes the head of a request within it, up to and with CSeq, from the WIC's side: what is sent has to be complete. */
 void edge_dialog_write_request(const struct edge_dialog *dialog, const char *method, uint32_t cseq, struct text *text);

@@ -62,7 +62,6 @@ struct edge_exchange *edge_exchange_create(struct edge *edge, struct edge_flow *
     list_append(&edge->exchanges, &exchange->in_edge);
     edge->totals.transactions++;
     if (flow) {
-        exchange->name = edge_flow_name(flow);
         list_append(&flow->exchanges, &exchange->in_flow);
         flow->exchange_count++;
     }

@@ -32,9 +32,8 @@ struct edge_register {
 struct edge_exchange {
     struct list in_edge, in_flow;
     struct edge *edge;
-    struct edge_flow *flow;    /* of the WIC; NULL: gone */
-    struct sip_flow_name name; /* its name, also when it is gone */
-    uint8_t from, to;          /* enum edge_party */
+    struct edge_flow *flow; /* of the WIC; NULL: gone */
+    uint8_t from, to;       /* enum edge_party */
     uint8_t purpose;
     uint8_t waiting; /* what |timer| is for */
     bool invite, record_route;

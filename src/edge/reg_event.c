@@ -148,7 +148,7 @@ void edge_subscribe_answered(struct edge_exchange *exchange, const struct edge_m
         return refused(registration, response->status, now);
     struct edge_subscription *subscription = &registration->subscription;
     if (!subscription->dialog)
-        subscription->dialog = edge_dialog_create(exchange->edge, exchange->name, request, response, true);
+        subscription->dialog = edge_dialog_create(exchange->edge, request, response, true);
     plan_refresh(registration, response, now);
 }
 

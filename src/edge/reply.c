@@ -88,7 +88,7 @@ static void hang_up_late(struct edge_exchange *exchange, const struct edge_messa
 {
     if (!exchange->invite || response->status < 200 || response->status >= 300)
         return;
-    struct edge_dialog *dialog = edge_dialog_create(exchange->edge, exchange->name, request, response, true);
+    struct edge_dialog *dialog = edge_dialog_create(exchange->edge, request, response, true);
     if (dialog) {
         dialog->confirmed = true;
         edge_dialog_hang_up(exchange->edge, dialog, now);

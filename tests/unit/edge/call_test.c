@@ -114,37 +114,6 @@ static void a_call_comes_in_and_is_answered(void **state)
     world_destroy(&world);
 }
 
-static void two_wics_of_one_edge_call_each_other(void **state)
-{
-    (void)state;
-    struct world *world = world_create(&over_tcp);
-    struct wic alice = wic_open(world, 0, "alice"), bob = wic_open(world, 0, "bob");
-    wic_register(&alice);
-    wic_register(&bob);
-    wic_request(&alice, "INVITE", "sip:bob@" DOMAIN, BOB, "Contact: <sip:alice@a.invalid;ob>\n", "");
-    char routes[500], fields[800];
-    const char *sent = world_to_core(world);
-    snprintf(routes, sizeof routes, "Record-Route: <sip:scscf;lr>\nRecord-Route: %s\nRecord-Route: %s\n",
-             field(sent, "Record-Route", 0), field(sent, "Record-Route", 1));
-    snprintf(fields, sizeof fields, "Contact: <sip:alice@a.invalid;ob>\n%s", routes);
-    core_request(&bob, "INVITE", "", fields);
-    wic_answer(&bob, 200, "b", "Contact: <sip:bob@b.invalid;ob>\n");
-    /* Bob hangs up: by the core, then by Alice's side of the edge. */
-    wic_say(&bob,
-            "BYE sip:alice@a.invalid SIP/2.0\nVia: SIP/2.0/WSS b.invalid;branch=z9hG4bKbye\nMax-Forwards: 9\n"
-            "From: <sip:bob@" DOMAIN ">;tag=b\nTo: <sip:bob@" DOMAIN ">;tag=bob\nCall-ID: incoming-%s\n"
-            "CSeq: 1 BYE\nContent-Length: 0\n\n",
-            bob.call_id);
-    const char *bye = world_to_core(world), *route = field(bye, "Route", 0);
-    assert_true(has(first_line(bye), "BYE sip:alice@a.invalid;ob"));
-    assert_memory_equal(route, "<sip:scscf;lr>,<sip:", 20);
-    assert_true(has(route, alice.token));
-    assert_false(has(route, bob.token));
-    wic_close(&alice);
-    wic_close(&bob);
-    world_destroy(&world);
-}
-
 static void a_lost_flow_ends_its_call_with_a_bye(void **state)
 {
     (void)state;
@@ -232,7 +201,6 @@ int main(void)
         cmocka_unit_test(an_invite_follows_the_service_route_and_says_who_calls),
         cmocka_unit_test(within_a_dialog_the_stored_route_counts),
         cmocka_unit_test(a_call_comes_in_and_is_answered),
-        cmocka_unit_test(two_wics_of_one_edge_call_each_other),
         cmocka_unit_test(a_lost_flow_ends_its_call_with_a_bye),
         cmocka_unit_test(a_call_that_rings_is_cancelled_when_its_flow_is_lost),
         cmocka_unit_test(a_caller_is_told_when_the_flow_is_lost),
