@@ -1,42 +1,17 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "edge/authorization.h"
 
+#include "base/auth_params.h"
 #include "base/error.h"
 
-static struct span scheme_of(struct span value)
+/* The value of the next field |name| from |*index| on, in one line. False at the end. |line| is taken anew each time;
+ * it is to be freed at the end. */
+static bool next_value(const struct edge_message *message, const char *name, unsigned *index, struct text *line)
 {
-    const char *at = value.bytes, *end = at + value.length;
-    while (at < end && *at != ' ' && *at != '\t' && *at != '\r' && *at != '\n')
-        at++;
-    return (struct span){value.bytes, (size_t)(at - (const char *)value.bytes)};
-}
-
-static struct span behind_scheme(struct span value)
-{
-    size_t length = scheme_of(value).length;
-    return span_trimmed((struct span){(const char *)value.bytes + length, value.length - length});
-}
-
-static struct span parameter_name(struct span parameter)
-{
-    const char *equals = memchr(parameter.bytes, '=', parameter.length);
-    size_t length = equals ? (size_t)(equals - (const char *)parameter.bytes) : parameter.length;
-    return span_trimmed((struct span){parameter.bytes, length});
-}
-
-static struct span parameter_value(struct span parameter)
-{
-    const char *equals = memchr(parameter.bytes, '=', parameter.length);
-    const char *end = (const char *)parameter.bytes + parameter.length;
-    return equals ? span_trimmed((struct span){equals + 1, (size_t)(end - equals - 1)}) : (struct span){end, 0};
-}
-
-bool edge_parameter_find(struct span list, const char *name, struct span *out)
-{
-    struct span parameter;
-    while (raw_list_next(&list, &parameter))
-        if (span_is(parameter_name(parameter), name)) {
-            *out = span_unquoted(parameter_value(parameter));
+    text_fini(line);
+    for (; *index < message->field_count; (*index)++)
+        if (raw_name_is(message->fields[*index].name, name)) {
+            text_add_unfolded(line, message->fields[(*index)++].value);
             return true;
         }
     return false;
@@ -44,42 +19,32 @@ bool edge_parameter_find(struct span list, const char *name, struct span *out)
 
 bool edge_authorization_parameter(struct span value, const char *name, struct span *out)
 {
-    return edge_parameter_find(behind_scheme(value), name, out);
+    struct auth_params params;
+    const struct auth_param *param = auth_params_read(value, &params) == 0 ? auth_params_find(&params, name) : NULL;
+    if (param)
+        *out = param->value;
+    return param;
 }
 
-/* `name=token` or `name="quoted"` and nothing behind it, without a backslash: two readers must not find two different
- * sets of parameters here. */
-static bool parameter_is_plain(struct span parameter)
+/* A Digest without a backslash: of who does not know escapes, it would hide the end of a value, and a parameter behind
+ * it, that another reader does not see. */
+static bool read_plain_digest(struct span value, struct auth_params *out)
 {
-    struct span name = parameter_name(parameter), value = parameter_value(parameter);
-    const char *text = value.bytes;
-    bool quoted = value.length >= 2 && text[0] == '"' && text[value.length - 1] == '"';
-    if (name.length == 0 || value.length == 0)
-        return false;
-    if (quoted)
-        value = span_unquoted(value);
-    return !memchr(value.bytes, '"', value.length) && !memchr(value.bytes, '\\', value.length) &&
-           (quoted || (!memchr(value.bytes, ' ', value.length) && !memchr(value.bytes, '\t', value.length)));
+    return !memchr(value.bytes, '\\', value.length) && auth_params_read(value, out) == 0 &&
+           auth_params_is(out, "Digest") && out->count > 0;
 }
 
-static bool digest_is_plain(struct span value)
+static bool is_digest(struct span value)
 {
-    struct span list = behind_scheme(value), parameter;
-    while (raw_list_next(&list, &parameter))
-        if (!parameter_is_plain(parameter))
-            return false;
-    return true;
+    return value.length > 6 && span_is((struct span){value.bytes, 6}, "Digest");
 }
 
 static bool read_digest(struct span value, struct edge_authorization *out)
 {
-    struct span qop;
-    if (!digest_is_plain(value) || (out->digest && !edge_authorization_parameter(value, "username", &qop)))
+    struct auth_params params;
+    if (!read_plain_digest(value, &params))
         return false;
-    out->digest = true;
-    edge_authorization_parameter(value, "username", &out->username);
-    if (edge_authorization_parameter(value, "qop", &qop))
-        out->auth_int |= span_is(qop, "auth-int");
+    out->auth_int |= auth_params_equal(&params, "qop", "auth-int", true);
     return true;
 }
 
@@ -99,43 +64,47 @@ static unsigned read_token(const struct edge *edge, struct span token, struct no
     return 0;
 }
 
+static unsigned read_one(const struct edge *edge, struct span value, struct now now, struct edge_authorization *out)
+{
+    struct span token;
+    int result = token_of_authorization(value, &token);
+    if (result == 0)
+        return read_token(edge, token, now, out);
+    if (result == ERR_MALFORMED)
+        return edge->settings->tokens ? 401 : 0;
+    return is_digest(value) && !read_digest(value, out) ? 400 : 0;
+}
+
 unsigned edge_authorization_read(const struct edge *edge, const struct edge_message *request, struct now now,
                                  struct edge_authorization *out)
 {
+    struct text line = {0};
+    unsigned index = 0, status = 0;
     *out = (struct edge_authorization){0};
-    for (unsigned i = 0; i < request->field_count; i++) {
-        const struct raw_field *field = &request->fields[i];
-        struct span token;
-        unsigned status = 0;
-        if (!raw_name_is(field->name, "Authorization"))
-            continue;
-        int result = token_of_authorization(field->value, &token);
-        if (result == 0)
-            status = read_token(edge, token, now, out);
-        else if (result == ERR_MALFORMED)
-            status = edge->settings->tokens ? 401 : 0;
-        else if (span_is(scheme_of(field->value), "Digest") && !read_digest(field->value, out))
-            status = 400;
-        if (status != 0)
-            return status;
-    }
-    return 0;
+    while (status == 0 && next_value(request, "Authorization", &index, &line))
+        status = line.failed ? 500 : read_one(edge, text_span(&line), now, out);
+    text_fini(&line);
+    return status;
 }
 
-/* The parameters of |value| but for those of |dropped|, which ends with NULL. */
-static void write_without(struct span value, const char *const *dropped, struct text *text)
+/* |params| as they came, but for those of |dropped|, which ends with NULL. */
+static void write_without(const struct auth_params *params, const char *const *dropped, struct text *text)
 {
-    struct span list = behind_scheme(value), parameter;
     const char *separator = " ";
-    text_add_span(text, scheme_of(value));
-    while (raw_list_next(&list, &parameter)) {
+    text_add_span(text, params->scheme);
+    for (unsigned i = 0; i < params->count; i++) {
+        const struct auth_param *param = &params->params[i];
+        const char *quote = param->quoted ? "\"" : "";
         bool drop = false;
-        for (unsigned i = 0; dropped[i]; i++)
-            drop |= span_is(parameter_name(parameter), dropped[i]);
+        for (unsigned j = 0; dropped[j]; j++)
+            drop |= span_is(param->name, dropped[j]);
         if (drop)
             continue;
         text_add(text, "%s", separator);
-        text_add_span(text, parameter);
+        text_add_span(text, param->name);
+        text_add(text, "=%s", quote);
+        text_add_span(text, param->value);
+        text_add(text, "%s", quote);
         separator = ", ";
     }
 }
@@ -144,19 +113,20 @@ void edge_authorization_write(const struct edge_message *request, const char *na
                               struct text *text)
 {
     static const char *const dropped[] = {"integrity-protected", NULL};
-    for (unsigned i = 0; i < request->field_count; i++) {
-        const struct raw_field *field = &request->fields[i];
-        if (!raw_name_is(field->name, name) || !span_is(scheme_of(field->value), "Digest") ||
-            !digest_is_plain(field->value))
+    struct text line = {0};
+    struct auth_params params;
+    unsigned index = 0;
+    while (next_value(request, name, &index, &line)) {
+        text->failed |= line.failed;
+        if (!read_plain_digest(text_span(&line), &params))
             continue;
-        struct text value = {0};
-        write_without(field->value, dropped, &value);
+        text_add(text, "%s: ", name);
+        write_without(&params, dropped, text);
         if (protection)
-            text_add(&value, ", integrity-protected=\"%s\"", protection);
-        text->failed |= value.failed;
-        text_add_field(text, name, text_span(&value));
-        text_fini(&value);
+            text_add(text, ", integrity-protected=\"%s\"", protection);
+        text_add(text, "\r\n");
     }
+    text_fini(&line);
 }
 
 void edge_authorization_write_done(const struct edge *edge, const struct token_identity *identity, struct text *text)
@@ -182,17 +152,20 @@ void edge_challenge_write(const struct edge *edge, const char *error, struct tex
 void edge_challenges_pass(const struct edge_message *response, struct text *text)
 {
     static const char *const keys[] = {"ck", "ik", NULL};
-    for (unsigned i = 0; i < response->field_count; i++) {
-        const struct raw_field *field = &response->fields[i];
-        struct text value = {0};
-        if (!raw_name_is(field->name, "WWW-Authenticate"))
-            continue;
-        if (span_is(scheme_of(field->value), "Digest"))
-            write_without(field->value, keys, &value);
+    struct text line = {0};
+    struct auth_params params;
+    unsigned index = 0;
+    while (next_value(response, "WWW-Authenticate", &index, &line)) {
+        bool digest = is_digest(text_span(&line));
+        text->failed |= line.failed;
+        if (digest && auth_params_read(text_span(&line), &params) != 0)
+            continue; /* what cannot be read might carry a key */
+        text_add(text, "WWW-Authenticate: ");
+        if (digest)
+            write_without(&params, keys, text);
         else
-            text_add_span(&value, field->value);
-        text->failed |= value.failed;
-        text_add_field(text, "WWW-Authenticate", text_span(&value));
-        text_fini(&value);
+            text_add_span(text, text_span(&line));
+        text_add(text, "\r\n");
     }
+    text_fini(&line);
 }

@@ -8,8 +8,7 @@
 
 /* What a request brings. */
 struct edge_authorization {
-    bool digest, auth_int;
-    struct span username; /* of the Digest */
+    bool auth_int; /* of a Digest */
     bool bearer;
     struct token_identity identity; /* where |bearer| is true */
 };
@@ -27,9 +26,7 @@ void edge_authorization_write_done(const struct edge *edge, const struct token_i
 void edge_challenge_write(const struct edge *edge, const char *error, struct text *text);
 /* The core's challenges without the keys that are for the edge alone (TS 24.229 §5.2.2). */
 void edge_challenges_pass(const struct edge_message *response, struct text *text);
-/* A parameter of a value of the form `Scheme a=b, c="d"`. */
+/* A parameter of one set of credentials; quoted ones with their escapes. */
 bool edge_authorization_parameter(struct span value, const char *name, struct span *out);
-/* The same of a list without a scheme, such as that of Authentication-Info. */
-bool edge_parameter_find(struct span list, const char *name, struct span *out);
 
 #endif

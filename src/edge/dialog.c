@@ -9,11 +9,17 @@
 /* What is over is known for so long still: a last request, its repetition or its answer may be on the way (64*T1). */
 #define GRACE_S 32
 
+/* The URI of Contact; empty where there is none that a request could go to. */
 static struct span contact_of(const struct edge_message *message)
 {
     struct edge_walk walk = {0};
-    struct span value = {message->text.bytes, 0};
-    return edge_message_next(message, "Contact", &walk, &value) ? value_uri(value) : value;
+    struct span value;
+    if (!edge_message_next(message, "Contact", &walk, &value))
+        return span_none();
+    struct span uri = value_uri(value);
+    bool sound =
+        uri_host(uri).length > 0 && !memchr(uri.bytes, ' ', uri.length) && !memchr(uri.bytes, '\t', uri.length);
+    return sound ? uri : span_none();
 }
 
 /* The Record-Route values of |message| as a route set: in their order for the callee, reversed for the caller, without

@@ -317,19 +317,32 @@ out:
 
 /* Credentials */
 
+/* Whether the core's hash covers the body of its answer as it is (RFC 3261 §22.4). */
+static bool is_protected(const struct edge_message *response)
+{
+    struct text information = {0};
+    struct span qop, value = edge_message_find(response, "Authentication-Info");
+    if (value.length == 0)
+        return false;
+    text_add(&information, "Digest ");
+    text_add_span(&information, value);
+    bool protected = information.failed ||
+                     (edge_authorization_parameter(text_span(&information), "qop", &qop) && span_is(qop, "auth-int"));
+    text_fini(&information);
+    return protected;
+}
+
 /* The JSON for |registration| where it is wanted and can be said. Returns its length, 0 for none. */
 static size_t issue(struct edge_exchange *exchange, struct edge_registration *registration,
                     const struct edge_message *response, struct now now, char json[PROVISION_JSON_MAX])
 {
-    const struct edge *edge = exchange->edge;
-    struct span information = edge_message_find(response, "Authentication-Info"), qop;
+    const struct provision *provision = exchange->edge->settings->provision;
     uint64_t until_s;
-    if (!registration || !exchange->reg.wants_credentials || !edge->settings->provision || exchange->reg.auth_int)
+    if (!registration || !exchange->reg.wants_credentials || !provision || exchange->reg.auth_int ||
+        is_protected(response))
         return 0;
-    if (edge_parameter_find(information, "qop", &qop) && span_is(qop, "auth-int"))
-        return 0; /* the core's hash covers the body as it is (RFC 3261 §22.4) */
-    int length = provision_issue(edge->settings->provision, registration->impi, registration->id,
-                                 registration->expires_s, now, json, PROVISION_JSON_MAX, &until_s);
+    int length = provision_issue(provision, registration->impi, registration->id, registration->expires_s, now, json,
+                                 PROVISION_JSON_MAX, &until_s);
     if (length < 0)
         return 0;
     if (until_s > registration->credentials_until_s)

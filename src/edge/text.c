@@ -48,13 +48,18 @@ void text_add_span(struct text *text, struct span span)
     text->length += span.length;
 }
 
-void text_add_value(struct text *text, struct span value)
+void text_add_unfolded(struct text *text, struct span value)
 {
     size_t start = text->length;
     text_add_span(text, value);
     for (size_t i = start; i < text->length && !text->failed; i++)
         if (text->bytes[i] == '\r' || text->bytes[i] == '\n')
             text->bytes[i] = ' ';
+}
+
+void text_add_value(struct text *text, struct span value)
+{
+    text_add_unfolded(text, value);
     text_add_span(text, span_of_text("\r\n"));
 }
 

@@ -16,7 +16,9 @@ struct text {
 
 void text_add(struct text *text, const char *format, ...) __attribute__((format(printf, 2, 3)));
 void text_add_span(struct text *text, struct span span);
-/* A field's value and the line's end; a folded one becomes one line. */
+/* A field's value; a folded one becomes one line. */
+void text_add_unfolded(struct text *text, struct span value);
+/* The same and the line's end. */
 void text_add_value(struct text *text, struct span value);
 /* `name: value` and the line's end. */
 void text_add_field(struct text *text, const char *name, struct span value);

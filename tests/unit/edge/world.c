@@ -91,6 +91,8 @@ static void host_client_send(void *context, struct edge_flow *flow, const void *
     struct world_host *host = context;
     keep(host->world->to_client, &host->world->to_client_count, bytes, length,
          (struct sent){.flow = flow, .worker = host->worker});
+    if (host->world->check)
+        host->world->check(world_to_client(host->world), length, false);
 }
 
 static void host_client_close(void *context, struct edge_flow *flow, const char *reason)
@@ -107,8 +109,7 @@ static int host_core_lookup(void *context, struct edge_lookup *lookup, const cha
     struct world *world = host->world;
     snprintf(world->lookup_uri, sizeof world->lookup_uri, "%s", uri ? uri : "");
     if (world->slow_lookup) {
-        world->lookup = lookup;
-        world->lookup_worker = host->worker;
+        list_append(&host->lookups, &lookup->link);
         lookup->pending = true;
         return ERR_WOULD_BLOCK;
     }
@@ -118,10 +119,9 @@ static int host_core_lookup(void *context, struct edge_lookup *lookup, const cha
 
 static void host_core_lookup_cancel(void *context, struct edge_lookup *lookup)
 {
-    struct world_host *host = context;
+    (void)context;
     assert(lookup->pending);
-    if (host->world->lookup == lookup)
-        host->world->lookup = NULL;
+    list_remove(&lookup->link);
     lookup->pending = false;
 }
 
@@ -130,6 +130,8 @@ static void host_core_send(void *context, const struct edge_target *target, cons
     struct world_host *host = context;
     keep(host->world->to_core, &host->world->to_core_count, bytes, length,
          (struct sent){.target = *target, .worker = host->worker});
+    if (host->world->check)
+        host->world->check(world_to_core(host->world), length, true);
 }
 
 static void host_core_silent(void *context, const struct edge_target *target)
@@ -143,7 +145,8 @@ static void host_supersede(void *context, struct sip_flow_name name)
 {
     struct world_host *host = context;
     struct world *world = host->world;
-    assert(name.worker != host->worker && world->superseded_count < 8);
+    assert(name.worker != host->worker);
+    assert(world->superseded_count < 8);
     world->superseded[world->superseded_count++] = name;
 }
 
@@ -189,7 +192,8 @@ struct world *world_create(const struct world_options *options)
     int result = edge_registrations_create(&world->settings.registrations);
     assert(result == 0);
     for (unsigned i = 0; i < WORLD_WORKERS; i++) {
-        world->hosts[i] = (struct world_host){world, i};
+        world->hosts[i] = (struct world_host){.world = world, .worker = i};
+        list_init(&world->hosts[i].lookups);
         struct edge_host host = {
             .context = &world->hosts[i],
             .timers = &world->timers,
@@ -258,13 +262,14 @@ void world_pass(struct world *world, uint64_t milliseconds)
 
 void world_look_up(struct world *world)
 {
-    struct edge_lookup *lookup = world->lookup;
-    if (!lookup)
-        return;
-    world->lookup = NULL;
-    lookup->pending = false;
-    edge_looked_up(world->edges[world->lookup_worker], lookup, world->targets,
-                   world->target_count > 0 ? (int)world->target_count : ERR_NOT_FOUND, world->now);
+    int count = world->target_count > 0 ? (int)world->target_count : ERR_NOT_FOUND;
+    for (unsigned i = 0; i < WORLD_WORKERS; i++)
+        while (!list_empty(&world->hosts[i].lookups)) {
+            struct edge_lookup *lookup = container_of(world->hosts[i].lookups.next, struct edge_lookup, link);
+            list_remove(&lookup->link);
+            lookup->pending = false;
+            edge_looked_up(world->edges[i], lookup, world->targets, count, world->now);
+        }
 }
 
 static const struct sent *latest(const struct sent *ring, unsigned count, unsigned back)
@@ -407,15 +412,17 @@ static const char *latest_request(const struct sent *ring, unsigned count, unsig
         if (request && back-- == 0)
             return text;
     }
-    assert(!"no request to answer");
-    return "";
+    return NULL;
 }
 
 void wic_answer(struct wic *wic, unsigned status, const char *tag, const char *fields)
 {
     char text[20000];
     struct world *world = wic->world;
-    write_response(latest_request(world->to_client, world->to_client_count, 0), status, tag, fields, text, sizeof text);
+    const char *request = latest_request(world->to_client, world->to_client_count, 0);
+    if (!request)
+        return;
+    write_response(request, status, tag, fields, text, sizeof text);
     wic_say(wic, "%s", text);
 }
 
@@ -456,7 +463,10 @@ static void core_say_anywhere(struct world *world, const char *format, ...)
 void core_answer_before(struct world *world, unsigned back, unsigned status, const char *tag, const char *fields)
 {
     char text[20000];
-    write_response(latest_request(world->to_core, world->to_core_count, back), status, tag, fields, text, sizeof text);
+    const char *request = latest_request(world->to_core, world->to_core_count, back);
+    if (!request)
+        return;
+    write_response(request, status, tag, fields, text, sizeof text);
     core_say_anywhere(world, "%s", text);
 }
 

@@ -32,6 +32,7 @@ struct sent {
 struct world_host {
     struct world *world;
     unsigned worker;
+    struct list lookups; /* that wait */
 };
 
 struct world {
@@ -44,8 +45,6 @@ struct world {
     struct edge_target targets[EDGE_TARGETS_MAX];
     unsigned target_count;
     bool slow_lookup, subscriptions;
-    struct edge_lookup *lookup; /* the latest that waits */
-    unsigned lookup_worker;
     char lookup_uri[256]; /* of the latest one; "" for the core's entry */
 
     struct sent to_client[WORLD_SENT_MAX], to_core[WORLD_SENT_MAX]; /* the latest, rings */
@@ -58,6 +57,9 @@ struct world {
     char revoked[8][32]; /* registration ids */
     uint64_t revoked_until_s[8];
     unsigned revoked_count;
+
+    /* For whoever wants to look at what goes out; may be NULL. */
+    void (*check)(const char *text, size_t length, bool to_core);
 };
 
 struct world *world_create(const struct world_options *options);
@@ -65,7 +67,7 @@ struct world *world_create(const struct world_options *options);
 void world_destroy(struct world **world);
 /* Lets time pass in steps, timers fire, mail arrive. */
 void world_pass(struct world *world, uint64_t milliseconds);
-/* Answers the look-up that waits. */
+/* Answers all look-ups that wait. */
 void world_look_up(struct world *world);
 
 /* The latest of each, "" where there is none. */
@@ -106,12 +108,13 @@ void wic_register(struct wic *wic);
 /* A request outside a dialog, or within the one of |to_tag|; |fields|: lines that end with LF. */
 void wic_request(struct wic *wic, const char *method, const char *uri, const char *to, const char *fields,
                  const char *body);
-/* Answers the latest request that a WIC got; |fields| as above. */
+/* Answers the latest request that a WIC got, if there is one; |fields| as above. */
 void wic_answer(struct wic *wic, unsigned status, const char *tag, const char *fields);
 
 /* The core */
 void core_say(struct world *world, unsigned worker, const char *format, ...) __attribute__((format(printf, 3, 4)));
-/* Answers the |back|-th before the latest request that the core got. |tag|: of To, where it has none. */
+/* Answers the |back|-th before the latest request that the core got, if there is one. |tag|: of To, where it has none.
+ */
 void core_answer_before(struct world *world, unsigned back, unsigned status, const char *tag, const char *fields);
 void core_answer(struct world *world, unsigned status, const char *tag, const char *fields);
 /* A request to the WIC by its Path. */
