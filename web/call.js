@@ -51,11 +51,11 @@ export class Call extends EventTarget {
     return call;
   }
 
-  static receive(account, relayOnly, session) {
+  static receive(account, relayOnly, { session, request }) {
     const call = new Call(account, relayOnly);
     call.state = 'incoming';
     call.peer = session.remote_identity.display_name || session.remote_identity.uri.user;
-    call.withVideo = /^m=video [1-9]/m.test(session._request?.body ?? '');
+    call.withVideo = /^m=video [1-9]/m.test(request.body ?? '');
     session.on('peerconnection', ({ peerconnection }) => call.#watch(peerconnection));
     call.#follow(session);
     return call;

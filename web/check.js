@@ -64,7 +64,7 @@ function makeRow(way) {
   name.scope = 'row';
   const state = make('td', 'waiting', 'result');
   state.dataset.state = 'waiting';
-  const figures = ['Set up', 'There and back', 'Lost'].map((label) => {
+  const figures = ['Set up', 'Round trip', 'Lost'].map((label) => {
     const cell = make('td', '', 'figure');
     cell.dataset.label = label.toLowerCase();
     return cell;
@@ -127,7 +127,7 @@ function describeResult({ way, result }) {
   }
   const words = [`open, set up in ${milliseconds(result.setupMs)}`];
   if (result.sent) {
-    words.push(result.medianMs === null ? 'nothing arrived' : `there and back ${milliseconds(result.medianMs)} (95 % within ${milliseconds(result.mostMs)})`);
+    words.push(result.medianMs === null ? 'nothing arrived' : `round trip ${milliseconds(result.medianMs)} (95 % within ${milliseconds(result.mostMs)})`);
     words.push(`lost ${result.lostPercent.toFixed(1)} % of ${result.sent}`);
   }
   return `${way.name}: ${words.join(', ')}`;
@@ -164,6 +164,10 @@ async function test(credentials) {
   signOut();
   const judgement = judge(results);
   showVerdict(judgement);
+  if (judgement.state === 'open') {
+    // What is closed beside an open way does no harm, and is shown so.
+    byId('ways').querySelectorAll('[data-state=blocked]').forEach((cell) => { cell.dataset.state = 'closed'; });
+  }
   writeReport(judgement.verdict, results);
   byId('again').disabled = false;
   byId('copy').disabled = false;
@@ -188,7 +192,7 @@ function register(who) {
     setTimeout(() => reject(new SignInError(NO_CONNECTION)), SIGN_IN_PATIENCE_MS);
     account.addEventListener('credentials', () => resolve(account.credentials));
     account.addEventListener('failure', ({ detail }) => {
-      if (detail.response) {
+      if (detail.final) {
         reject(new SignInError(explainRegistration(detail, false)));
       }
     });

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
-// The last minute of a figure, as a line without axes: its shape is what is looked at, the figure stands beside it.
+// The last seconds of a figure, as a line without axes: its shape is what is looked at, the figure stands beside it.
 
-const POINTS = 60;
+const POINTS = 40;
 const WIDTH = 120;
 const HEIGHT = 28;
 const MARGIN = 2;
@@ -25,9 +25,8 @@ export class Sparkline {
     this.#values = [...this.#values, value].slice(-POINTS);
     const known = this.#values.map((each, at) => [each, at]).filter(([each]) => each !== null);
     const top = Math.max(this.#atLeast, ...known.map(([each]) => each));
-    const from = POINTS - this.#values.length;
     const place = ([each, at]) => {
-      const x = ((from + at) / (POINTS - 1)) * WIDTH;
+      const x = (at / (POINTS - 1)) * WIDTH;
       const y = HEIGHT - MARGIN - (each / top) * (HEIGHT - 2 * MARGIN);
       return `${x.toFixed(1)},${y.toFixed(1)}`;
     };

@@ -12,7 +12,8 @@ import { describeServer } from './server.js';
 import { Sparkline } from './sparkline.js';
 
 const MEASURE_MS = 1_000;
-const PRESENT_PATIENCE_MS = 20_000;
+const SIGN_IN_PATIENCE_MS = 20_000;
+const RENEW_PATIENCE_MS = 5_000;
 
 const parameters = new URLSearchParams(location.search);
 const lines = {
@@ -24,7 +25,9 @@ let account = null;
 let call = null;
 let before = null; // the last report of the running call
 
-function alert(words) {
+// |about| is 'sign-in' or 'call'.
+function alert(words, about = 'call') {
+  byId('alert').dataset.about = about;
   setText(byId('alert'), words ?? '');
   show(byId('alert'), Boolean(words));
 }
@@ -80,7 +83,7 @@ function signIn() {
     if (mine === account && !mine.wasRegistered && ['connecting', 'lost'].includes(mine.state)) {
       giveUp(mine, NO_CONNECTION);
     }
-  }, PRESENT_PATIENCE_MS);
+  }, SIGN_IN_PATIENCE_MS);
 }
 
 function accountChanged(changed) {
@@ -90,8 +93,10 @@ function accountChanged(changed) {
   const first = byId('phone').hidden;
   showState(changed.state);
   showSignalling();
-  if (changed.state === 'registered' && first) {
+  if (changed.state === 'registered' && byId('alert').dataset.about === 'sign-in') {
     alert(null);
+  }
+  if (changed.state === 'registered' && first) {
     byId('target').focus();
   }
 }
@@ -101,11 +106,11 @@ function signInFailed(failed, failure) {
     return;
   }
   const words = explainRegistration(failure, failed.withToken);
-  if (failed.wasRegistered || !failure.response) {
-    alert(words);
-    return;
+  if (failure.final) {
+    giveUp(failed, words);
+  } else {
+    alert(words, 'sign-in');
   }
-  giveUp(failed, words);
 }
 
 // It would go on trying with a password that is wrong.
@@ -113,7 +118,7 @@ function giveUp(failed, words) {
   account = null;
   failed.stop();
   showState('failed');
-  alert(words);
+  alert(words, 'sign-in');
   byId(failed.withToken ? 'token' : 'password').focus();
 }
 
@@ -137,8 +142,8 @@ function showCredentials(credentials) {
     forget();
     return;
   }
-  setText(place, `${account.domain} gave access with the answer to your registration at ` +
-    `${timeOfDay(credentials.receivedAt)}, until ${timeOfDay(credentials.expiresAt)}. It is renewed by itself.`);
+  setText(place, `Access came from ${account.domain} at ${timeOfDay(credentials.receivedAt)}, in the answer to your ` +
+    `registration (200 to REGISTER). It lasts until ${timeOfDay(credentials.expiresAt)} and is renewed before.`);
   showUrls(byId('servers'), urlsOf(credentials));
   keep({ ...credentials, domain: account.domain });
 }
@@ -179,22 +184,26 @@ function placeCall(target, video) {
     alert('This is no name that can be called.');
     return;
   }
-  withDevices(video, (stream) => {
-    if (call) {
+  withDevices(video, async (stream) => {
+    const fresh = await account?.hasFreshCredentials(RENEW_PATIENCE_MS);
+    if (!fresh || call) {
       stream.getTracks().forEach((track) => track.stop());
+      if (fresh === false) {
+        alert('The access to the relay has ended and could not be renewed in time. Try again in a moment.');
+      }
       return;
     }
     takeUp(Call.place(account, byId('force-relay').checked, target, stream));
   });
 }
 
-function callComesIn(session) {
+function callComesIn(event) {
   if (call) {
-    session.terminate({ status_code: 486 });
+    event.session.terminate({ status_code: 486 });
     return;
   }
   alert(null);
-  takeUp(Call.receive(account, byId('force-relay').checked, session));
+  takeUp(Call.receive(account, byId('force-relay').checked, event));
 }
 
 function answer(video) {
@@ -347,6 +356,7 @@ function connectElements() {
       event.preventDefault();
     }
   });
+  addEventListener('online', () => account?.renew());
   addEventListener('pagehide', () => account?.stop());
 }
 

@@ -4,14 +4,12 @@
 //
 //   tests/browser/wic.mjs URL NAME:PASSWORD NAME:PASSWORD [audio|video]...
 //
-// In a lab (lab/run PROFILE -- ...) both browsers run behind the firewall, through its proxy if it has one. WIC_RELAY=1
-// makes both sides use the relay; WIC_NETNS names a namespace for each, separated by a space; WIC_TRUST_ALL=1 is for
-// a server with a certificate that nobody signed. Exit status 0 if all calls were good, 1 if not.
+// In a lab (lab/run PROFILE -- ...) both browsers run behind the firewall; see placeOf() in visitor.mjs for other
+// places. WIC_RELAY=1 makes both sides use the relay. Exit status 0 if all calls were good, 1 if not.
 
-import { launch } from './browser.mjs';
+import { firstLine, part, pause, placeOf, readAccount, signIn, visit } from './visitor.mjs';
 
 const KINDS = ['audio', 'video'];
-const SIGN_IN_PATIENCE_MS = 20_000;
 const CALL_PATIENCE_MS = 25_000;
 const WINDOW_MS = 3_000;
 const MIN_AUDIO_PACKETS_PER_S = 37; // of 50: a busy machine sends fewer
@@ -19,10 +17,7 @@ const MIN_ENERGY = 1e-6; // silence is below 1e-9, the fake microphone's beeps f
 const MIN_FRAMES_PER_S = 5; // the fake camera makes 20 or more, a busy machine draws fewer
 const MAX_LOST = 0.02;
 
-const pause = (ms) => new Promise((resolve) => { setTimeout(resolve, ms); });
 const both = (people, act) => Promise.all(people.map(act));
-const part = (page, name) => page.getByTestId(name);
-const firstLine = (error) => error.message.split('\n', 1)[0];
 
 // The page's connections, so that what they count can be read without a word of the page's own.
 function rememberConnections() {
@@ -62,25 +57,16 @@ async function count() {
 // What the page shows of the other side's picture.
 const framesShown = (page) => part(page, 'remote-video').evaluate((video) => video.getVideoPlaybackQuality().totalVideoFrames);
 
-async function signIn(base, { name, password }, place) {
-  const browser = await launch(place);
-  const context = await browser.newContext({ ignoreHTTPSErrors: place.trustAll });
-  await context.grantPermissions(['microphone', 'camera']);
-  const page = await context.newPage();
-  await page.addInitScript(rememberConnections);
-  const complaints = [];
-  page.on('console', (message) => { if (message.type() === 'error') complaints.push(message.text()); });
-  page.on('pageerror', (error) => complaints.push(firstLine(error)));
-  await page.goto(`${base}/${process.env.WIC_RELAY === '1' ? '?relay=1' : ''}`);
-  await part(page, 'name').fill(name);
-  await part(page, 'password').fill(password);
-  await part(page, 'sign-in-button').click();
-  const settled = page.locator('body[data-state=registered], body[data-state=failed]');
-  await settled.waitFor({ timeout: SIGN_IN_PATIENCE_MS });
-  if (await page.locator('body').getAttribute('data-state') !== 'registered') {
-    throw new Error(`${name}: ${await part(page, 'alert').textContent()}`);
+async function enter(base, account, place) {
+  const url = `${base}/${process.env.WIC_RELAY === '1' ? '?relay=1' : ''}`;
+  const visitor = await visit(url, place, rememberConnections);
+  try {
+    await signIn(visitor.page, account);
+  } catch (error) {
+    await visitor.browser.close();
+    throw error;
   }
-  return { name, browser, page, complaints };
+  return { name: account.name, ...visitor };
 }
 
 // Waits until the call of |person| is in |state|, or one of |people| is told of a failure.
@@ -149,10 +135,7 @@ async function call(people, kind) {
 }
 
 function readArguments([base, ...rest]) {
-  const people = rest.slice(0, 2).map((each) => {
-    const [name, password] = each.split(/:(.*)/s);
-    return { name, password };
-  });
+  const people = rest.slice(0, 2).map(readAccount);
   const kinds = rest.length > 2 ? rest.slice(2) : KINDS;
   if (!base || people.length !== 2 || !kinds.every((kind) => KINDS.includes(kind))) {
     throw new Error('usage: wic.mjs URL NAME:PASSWORD NAME:PASSWORD [audio|video]...');
@@ -162,14 +145,7 @@ function readArguments([base, ...rest]) {
 
 async function main() {
   const { base, accounts, kinds } = readArguments(process.argv.slice(2));
-  const namespaces = process.env.WIC_NETNS?.split(' ') ?? [];
-  if (process.env.LAB_FOLDER) {
-    // Browser profiles go where the lab removes them, even if nobody is left to close the browser.
-    process.env.TMPDIR = process.env.LAB_FOLDER;
-  }
-  const trustAll = process.env.WIC_TRUST_ALL === '1';
-  const place = (at) => ({ namespace: namespaces[at], proxy: process.env.LAB_PROXY ?? '', trustAll });
-  const signedIn = await Promise.allSettled(accounts.map((account, at) => signIn(base, account, place(at))));
+  const signedIn = await Promise.allSettled(accounts.map((account, at) => enter(base, account, placeOf(at, process.env))));
   const people = signedIn.map(({ value }) => value).filter(Boolean);
   try {
     for (const { reason } of signedIn) {
