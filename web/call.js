@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One call: from the microphone to the words that say how it ended.
 
-import { explainCall, explainMedia } from './failures.js';
+import { explainCall, explainMedia, NO_WAY } from './failures.js';
 import { urlsOf } from './ice_servers.js';
 
 // Other ways than the first are waited for this long: a description is sent once, with all that was found.
@@ -141,7 +141,7 @@ export class Call extends EventTarget {
     clearTimeout(this.#timers.gather);
     if (this.#candidates === 0 && !this.ended) {
       this.failure = explainMedia(this.#tried(), false);
-      this.end({ status_code: 480, reason_phrase: 'No way for media' });
+      this.end({ status_code: 488, reason_phrase: NO_WAY });
     }
   }
 

@@ -12,6 +12,9 @@ const REGISTRATION = {
   504: 'The telephone service behind this server does not answer. Try again in a minute.',
 };
 
+// What one side tells the other where nothing but silence would come of the call.
+export const NO_WAY = 'No Way For Media';
+
 // |failure| is what JsSIP's registrationFailed says.
 export function explainRegistration({ response, cause }, withToken) {
   const status = response?.status_code;
@@ -64,7 +67,8 @@ const CAUSES = {
 
 // |end| is what JsSIP says with failed or ended. Returns null where nothing went wrong.
 export function explainCall({ originator, message, cause }, wasConnected, mediaTried) {
-  if (cause === 'RTP Timeout') {
+  // JsSIP's word for a new way that could not be agreed on is the second.
+  if (cause === 'RTP Timeout' || (wasConnected && cause === 'WebRTC Error')) {
     return explainMedia(mediaTried, wasConnected);
   }
   if (wasConnected && cause === 'Terminated') {
@@ -72,6 +76,9 @@ export function explainCall({ originator, message, cause }, wasConnected, mediaT
   }
   if (originator === 'local' && cause === 'Canceled') {
     return null;
+  }
+  if (message?.reason_phrase === NO_WAY) {
+    return 'The network at the other side lets no calls through.';
   }
   return CALL[message?.status_code] ?? CAUSES[cause] ?? `The call ended: ${cause}.`;
 }
