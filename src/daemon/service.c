@@ -190,6 +190,7 @@ static void front_settings_init(struct service *service)
         .pages = settings->pages,
         .https_port = service->shared.tls ? https_port(settings) : 0,
         .acme_directory = *settings->acme_directory ? settings->acme_directory : NULL,
+        .backend = settings->http_backend,
         .origins = settings->edge_origins.items,
         .origin_count = settings->edge_origins.count,
         .websocket_keepalive_s = settings->edge_keepalive_s,
