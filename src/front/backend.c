@@ -2,6 +2,7 @@
  * Requests to the operator's HTTP server, and its answers: what belongs to which, and what to say where that fails. */
 #include "front/backend.h"
 
+#include <assert.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,6 +27,7 @@ struct backend {
     struct timer timer;
     struct stream *stream;
     struct ledger_source *counted; /* a tunnel is a WebSocket */
+    struct buffer *again;          /* the head of a request that may be asked once more; NULL: it may not */
     struct http_body request, response;
     uint8_t state;  /* enum backend_state */
     bool upgrade;   /* a WebSocket is asked for */
@@ -58,13 +60,19 @@ static void complain(struct backend *backend, const char *what, const char *why)
     char server[ADDRESS_TEXT_MAX], text[ADDRESS_TEXT_MAX + 160];
     snprintf(text, sizeof text, "http.backend %s %s%s%s", address_format(&front->settings->backend, server), what,
              *why ? ": " : "", why);
-    front_log(front, front->backend_failed ? FRONT_LOG_INFO : FRONT_LOG_ERROR, "http", &backend->stream->flow.client,
+    front_log(front, front->backend_failed ? FRONT_LOG_INFO : FRONT_LOG_BACKEND, "http", &backend->stream->flow.client,
               text);
     front->backend_failed = true;
 }
 
+static void forget_head(struct backend *backend)
+{
+    buffers_give(&backend->stream->front->buffers, &backend->again);
+}
+
 static void disconnect(struct backend *backend)
 {
+    forget_head(backend);
     backend_socket_close(&backend->socket);
     backend->state = BACKEND_RESTS;
     timers_cancel(front_timers(backend->stream->front), &backend->timer);
@@ -249,6 +257,7 @@ static size_t receive(struct backend_socket *socket, const uint8_t *bytes, size_
 {
     struct backend *backend = container_of(socket, struct backend, socket);
     size_t at = 0, taken = 1;
+    forget_head(backend);
     while (at < length && taken > 0 && !backend->stream->doomed && backend_socket_reads(socket)) {
         taken = 0;
         switch ((enum backend_state)backend->state) {
@@ -272,6 +281,23 @@ static size_t receive(struct backend_socket *socket, const uint8_t *bytes, size_
     return at;
 }
 
+/* A connection that rested may have ended just when it was used again. Nothing was answered then, and the request may
+ * be asked twice: it goes out once more, on a new connection. False where that cannot be. */
+static bool ask_again(struct backend *backend)
+{
+    struct buffer *head = backend->again;
+    struct front *front = backend->stream->front;
+    backend->again = NULL;
+    if (!head)
+        return false;
+    backend_socket_close(&backend->socket);
+    bool connects = backend_socket_open(&backend->socket, &front->settings->backend) == 0;
+    if (connects)
+        backend_socket_write(&backend->socket, head->bytes + head->start, buffer_length(head));
+    buffers_give(&front->buffers, &head);
+    return connects;
+}
+
 /* The server has said its last. */
 static void input_ended(struct backend_socket *socket, int error, struct now now)
 {
@@ -281,6 +307,8 @@ static void input_ended(struct backend_socket *socket, int error, struct now now
         disconnect(backend);
         break;
     case BACKEND_ASKED:
+        if (ask_again(backend))
+            break;
         fail(backend, socket->connecting ? "takes no connection" : "ended the connection instead of answering",
              error != 0 ? strerror(error) : "");
         break;
@@ -384,33 +412,58 @@ static unsigned objection(const struct http_head *head, const char **text_out)
     return http_span_equals(head->method, "CONNECT") ? 501 : 0;
 }
 
+/* RFC 9110 §9.2.1 */
+static bool may_be_asked_twice(const struct http_head *head)
+{
+    static const char *const safe[] = {"GET", "HEAD", "OPTIONS"};
+    if (head->chunked || head->content_length > 0)
+        return false;
+    for (size_t i = 0; i < sizeof safe / sizeof *safe; i++)
+        if (http_span_equals(head->method, safe[i]))
+            return true;
+    return false;
+}
+
+/* Writes the head of the request. One that may not be asked twice never goes to a connection that may just be ending.
+ * Returns 0, or ERR_SYSTEM with errno set. */
+static int send_head(struct backend *backend, const struct http_head *head, struct now now)
+{
+    struct stream *stream = backend->stream;
+    struct front *front = stream->front;
+    bool twice = may_be_asked_twice(head);
+    if (!twice)
+        backend_socket_close(&backend->socket);
+    if (backend_socket_open(&backend->socket, &front->settings->backend) != 0)
+        return ERR_SYSTEM;
+    struct http_client client = {.address = &stream->flow.client, .secure = stream->secure, .proxied = stream->proxied};
+    staging_flush(front, now); /* its memory takes the head */
+    uint8_t *bytes = front->staging.bytes;
+    int length = http_forward_request(head, &client, backend->upgrade, bytes, sizeof front->staging.bytes);
+    assert(length > 0);
+    if (twice && !backend->socket.connecting)
+        (void)!buffers_keep(&front->buffers, &backend->again, bytes, (size_t)length, 0);
+    backend_socket_write(&backend->socket, bytes, (size_t)length);
+    return 0;
+}
+
 void backend_forward(struct stream *stream, const struct http_head *head, bool keep_alive, struct now now)
 {
-    struct front *front = stream->front;
     const char *text;
     unsigned status = objection(head, &text);
-    bool to_head = http_span_equals(head->method, "HEAD");
     struct backend *backend = of_stream(stream);
     if (status == 0 && !backend && !(backend = create(stream))) {
         status = 503;
         text = "Out of memory.\n";
     }
     if (status != 0) {
-        stream_http_refuse(stream, status, text, to_head, now);
+        stream_http_refuse(stream, status, text, http_span_equals(head->method, "HEAD"), now);
         return;
     }
     begin(backend, head, ws_upgrade_asked(head), keep_alive);
-    if (backend_socket_open(&backend->socket, &front->settings->backend) != 0) {
+    if (send_head(backend, head, now) != 0)
         fail(backend, "cannot be connected to", strerror(errno));
-        return;
-    }
-    struct http_client client = {.address = &stream->flow.client, .secure = stream->secure, .proxied = stream->proxied};
-    staging_flush(front, now); /* its memory takes the head */
-    int length =
-        http_forward_request(head, &client, backend->upgrade, front->staging.bytes, sizeof front->staging.bytes);
-    if (length > 0)
-        backend_socket_write(&backend->socket, front->staging.bytes, (size_t)length);
-    rearm(backend);
+    else
+        rearm(backend);
 }
 
 /* The client is not read from until the server takes more, or has answered. */

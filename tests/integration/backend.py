@@ -111,23 +111,29 @@ def echo(connection):
 
 
 class Backend:
-    """Listens on a port of its own. |serve| is called with each connection, on a thread of its own."""
+    """Listens on ports of its own. |serve| is called with each connection, on a thread of its own."""
 
     def __init__(self):
-        self.listener = socket.create_server(("127.0.0.1", 0), backlog=128)
-        self.address = "127.0.0.1:%d" % self.listener.getsockname()[1]
+        self.listeners = []
         self.begin(echo)
-        threading.Thread(target=self._accept, daemon=True).start()
+        self.address = "127.0.0.1:%d" % self.listen(0)
+
+    def listen(self, port):
+        """On one more port; returns it."""
+        listener = socket.create_server(("127.0.0.1", port), backlog=128)
+        self.listeners.append(listener)
+        threading.Thread(target=self._accept, args=(listener,), daemon=True).start()
+        return listener.getsockname()[1]
 
     def begin(self, serve):
         """A test begins: what came before is forgotten."""
         self.serve = serve
         self.connections, self.failures, self.threads = [], [], []
 
-    def _accept(self):
+    def _accept(self, listener):
         while True:
             try:
-                accepted, _ = self.listener.accept()
+                accepted, _ = listener.accept()
             except OSError:
                 return
             connection = Connection(accepted)
@@ -135,8 +141,8 @@ class Backend:
             thread = threading.Thread(
                 target=self._run, args=(self.serve, connection, self.failures), daemon=True
             )
-            self.threads.append(thread)
             thread.start()
+            self.threads.append(thread)
 
     @staticmethod
     def _run(serve, connection, failures):
@@ -162,4 +168,5 @@ class Backend:
             raise self.failures[0]
 
     def close(self):
-        self.listener.close()
+        for listener in self.listeners:
+            listener.close()
