@@ -25,11 +25,12 @@ static const struct front_http_service *service_find(const struct front_settings
 }
 
 /* At `/` a page lives as well, and WebSockets of the backend may. */
-static bool is_sip(const struct http_head *head)
+static bool is_sip(const struct front_settings *settings, const struct http_head *head)
 {
     if (http_span_equals(head->path, "/sip"))
         return true;
-    return http_span_equals(head->path, "/") && ws_upgrade_asked(head) && http_head_lists(head, WS_PROTOCOLS, "sip");
+    return http_span_equals(head->path, "/") && ws_upgrade_asked(head) &&
+           (http_head_lists(head, WS_PROTOCOLS, "sip") || settings->backend.family == ADDRESS_NONE);
 }
 
 struct front_route front_route_find(const struct front_settings *settings, bool sip, const struct http_head *head)
@@ -42,7 +43,7 @@ struct front_route front_route_find(const struct front_settings *settings, bool 
         route.token = (struct span){(const char *)path.bytes + prefix, path.length - prefix};
     } else if (http_span_equals(path, "/turn")) {
         route.kind = ROUTE_TURN;
-    } else if (sip && is_sip(head)) {
+    } else if (sip && is_sip(settings, head)) {
         route.kind = ROUTE_SIP;
     } else if ((route.service = service_find(settings, path))) {
         route.kind = ROUTE_SERVICE;

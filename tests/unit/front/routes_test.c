@@ -75,6 +75,7 @@ static void what_is_nobodys_is_the_backends(void **state)
     assert_int_equal(kind_of(&settings, true, "/", UPGRADE), ROUTE_BACKEND);
     settings.backend.family = ADDRESS_NONE;
     assert_int_equal(kind_of(&settings, true, "/index.html", ""), ROUTE_NOBODY);
+    assert_int_equal(kind_of(&settings, true, "/", UPGRADE), ROUTE_SIP); /* which says what it lacks */
 }
 
 static void what_is_turned_off_is_the_backends(void **state)
