@@ -227,6 +227,7 @@ static void front_settings_init(struct service *service)
         .acme_directory = *settings->acme_directory ? settings->acme_directory : NULL,
         .services = service->http_services,
         .service_count = service->wic ? 1 : 0,
+        .backend = settings->http_backend,
         .origins = settings->edge_origins.items,
         .origin_count = settings->edge_origins.count,
         .websocket_keepalive_s = settings->edge_keepalive_s,

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "front/backend.h"
 #include "front/challenge.h"
 #include "front/routes.h"
 #include "front/stream.h"
@@ -338,7 +339,8 @@ static void serve(const struct exchange *exchange)
         serve_turn(exchange);
         return;
     case ROUTE_BACKEND:
-        respond_text(exchange, 502, "The web server behind this one does not answer.\n");
+        backend_forward(exchange->stream, exchange->head,
+                        exchange->head->keep_alive && exchange->stream->requests < REQUESTS_MAX, exchange->now);
         return;
     case ROUTE_NOBODY:
         respond_text(exchange, 404, "Not found. This is a relay for calls.\n");
@@ -373,11 +375,30 @@ size_t stream_http(struct stream *stream, const uint8_t *bytes, size_t length, s
 
 void stream_http_drained(struct stream *stream, struct now now)
 {
-    if (stream->http_body.length > 0 || stream->http_ends)
+    if (stream->requests > 0)
         go_on(stream, now);
     if (stream->doomed || stream->stage != STREAM_HTTP || stream_congested(stream))
         return;
     stream_go_on(stream, now);
-    if (stream->input_ended && !stream_congested(stream))
+    if (stream->input_ended && stream->stage == STREAM_HTTP && !stream_congested(stream))
         stream_leave(stream, now);
+}
+
+void stream_http_refuse(struct stream *stream, unsigned status, const char *text, bool head_only, struct now now)
+{
+    struct exchange exchange = {.stream = stream, .head_only = head_only, .now = now};
+    stream->stage = STREAM_HTTP;
+    respond_text(&exchange, status, text);
+}
+
+void stream_http_answered(struct stream *stream, bool keep_alive, struct now now)
+{
+    if (stream->doomed || stream->stage != STREAM_BACKEND)
+        return;
+    stream->stage = STREAM_HTTP;
+    stream->bridge_full = false;
+    stream->http_ends = !keep_alive;
+    if (!stream_congested(stream))
+        stream_http_drained(stream, now);
+    stream_watch(stream);
 }
