@@ -3,6 +3,7 @@
 // to it brings.
 
 import JsSIP from 'jssip';
+import { keepUsableChallenges } from './challenges.js';
 import { pause } from './dom.js';
 import { ICE_SERVERS_TYPE, iceServersOf } from './ice_servers.js';
 import { socketUrl } from './server.js';
@@ -11,19 +12,6 @@ const RENEW_AT = 0.8; // of the credentials' life
 const RENEW_MIN_MS = 5_000;
 const RENEW_MAX_MS = 2 ** 31 - 1; // what a timer takes
 const RETRY_MS = 15_000;
-
-// JsSIP answers the first challenge only, and only in MD5: what it cannot do is taken out if something else is there.
-function keepUsableChallenges(message) {
-  if (!/^SIP\/2\.0 40[17] /.test(message)) {
-    return message;
-  }
-  const challenge = /^(?:www|proxy)-authenticate[ \t]*:[ \t]*(.*)\r\n/gim;
-  const usable = (value) => /^digest\s/i.test(value) && /algorithm\s*=\s*"?md5"?\s*(,|$)/i.test(value.includes('algorithm') ? value : 'algorithm=md5');
-  if (![...message.matchAll(challenge)].some(([, value]) => usable(value))) {
-    return message;
-  }
-  return message.replace(challenge, (line, value) => (usable(value) ? line : ''));
-}
 
 // JsSIP tells of the first answer to a REGISTER, not of those that renew: so they are read on their way in.
 class Socket extends JsSIP.WebSocketInterface {

@@ -1,7 +1,7 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // One call: from the microphone to the words that say how it ended.
 
-import { explainCall, explainMedia } from './failures.js';
+import { explainCall, explainMedia, NO_WAY } from './failures.js';
 import { urlsOf } from './ice_servers.js';
 
 // Other ways than the first are waited for this long: a description is sent once, with all that was found.
@@ -10,6 +10,7 @@ const AFTER_OTHER_MS = 4_000;
 const NO_RELAY_MS = 500;
 // Without any way at all by then, nothing is sent: a blocked turns: takes a browser 40 s to give up on.
 const GATHER_MS = 15_000;
+const ERRORS_TOLD = 4;
 // An interruption that is over by then needs no help.
 const RESTART_AFTER_MS = 2_000;
 
@@ -141,7 +142,7 @@ export class Call extends EventTarget {
     clearTimeout(this.#timers.gather);
     if (this.#candidates === 0 && !this.ended) {
       this.failure = explainMedia(this.#tried(), false);
-      this.end({ status_code: 480, reason_phrase: 'No way for media' });
+      this.end({ status_code: 488, reason_phrase: NO_WAY });
     }
   }
 
@@ -153,7 +154,8 @@ export class Call extends EventTarget {
       this.#become('active');
     } else if (connectionState === 'disconnected' && this.connectedAt) {
       this.#become('interrupted');
-      this.#timers.restart = setTimeout(() => this.#restart(), this.#session.direction === 'outgoing' ? RESTART_AFTER_MS : 2 * RESTART_AFTER_MS);
+      const first = this.#session.direction === 'outgoing';
+      this.#timers.restart = setTimeout(() => this.#restart(), first ? RESTART_AFTER_MS : 2 * RESTART_AFTER_MS);
     }
   }
 
@@ -166,9 +168,9 @@ export class Call extends EventTarget {
     this.#session.renegotiate({ rtcOfferConstraints: { iceRestart: true } });
   }
 
-  // Addresses are noise to people; they are told once which ways there were.
   #tried() {
-    return { urls: this.#account.credentials ? urlsOf(this.#account.credentials) : [], errors: [...this.#errors].slice(0, 4) };
+    const urls = this.#account.credentials ? urlsOf(this.#account.credentials) : [];
+    return { urls, errors: [...this.#errors].slice(0, ERRORS_TOLD), reachedNothing: this.#candidates === 0 };
   }
 
   #finish(end) {

@@ -109,7 +109,7 @@ function judge(results) {
     return { state: 'blocked', verdict: 'This network lets no calls out.', remark: 'Web pages pass, sound and video do not. The table tells what to ask for.' };
   }
   if (server.registers && !open('sip')) {
-    return { state: 'blocked', verdict: 'Sound would pass here, but signing in does not.', remark: ADVICE.sip };
+    return { state: 'blocked', verdict: 'Sound would pass here, but signing in does not.', remark: 'The table tells what to ask for.' };
   }
   if (usable.every(({ result }) => adviceOnQuality(result))) {
     return { state: 'open', verdict: 'This network lets calls out, but not well.', remark: 'Each way that is open is slow or loses much. Another network, or a cable instead of radio, may help.' };
@@ -164,14 +164,23 @@ async function test(credentials) {
   signOut();
   const judgement = judge(results);
   showVerdict(judgement);
-  if (judgement.state === 'open') {
-    // What is closed beside an open way does no harm, and is shown so.
-    byId('ways').querySelectorAll('[data-state=blocked]').forEach((cell) => { cell.dataset.state = 'closed'; });
-  }
+  playDown(results, rows);
   writeReport(judgement.verdict, results);
   byId('again').disabled = false;
   byId('copy').disabled = false;
   document.body.dataset.state = 'done';
+}
+
+// A way to the relay that is closed beside an open one does no harm, and is shown so.
+function playDown(results, rows) {
+  if (!results.some(({ way, result }) => way.relay && result.open)) {
+    return;
+  }
+  results.forEach(({ way, result }, at) => {
+    if (!result.open && (way.relay || way.kind === 'turn-socket')) {
+      rows[at].state.dataset.state = 'closed';
+    }
+  });
 }
 
 function showVerdict({ state, verdict, remark }) {
@@ -275,6 +284,9 @@ async function main() {
   byId('domain').value = server.domain || location.hostname;
   byId('more').open = server.registers && server.domain === '';
   show(byId('more'), server.registers);
+  if (!server.registers) {
+    setText(byId('why'), 'The relay serves known people only: enter a name and a password that it knows. The test takes half a minute at most.');
+  }
   byId('sign-in-form').addEventListener('submit', (event) => {
     event.preventDefault();
     signIn();

@@ -1,6 +1,8 @@
 // SPDX-License-Identifier: BSD-3-Clause
 // What went wrong, in words: one sentence that says what, and one that says what to do.
 
+import { nameUrl } from './ice_servers.js';
+
 const REGISTRATION = {
   401: 'The name or the password is wrong. Check both and try again.',
   403: 'You are not permitted to sign in with this name. Check the name, or ask who runs this service.',
@@ -11,6 +13,9 @@ const REGISTRATION = {
   503: 'The telephone service behind this server is not there just now. Try again in a minute.',
   504: 'The telephone service behind this server does not answer. Try again in a minute.',
 };
+
+// What one side tells the other where nothing but silence would come of the call.
+export const NO_WAY = 'No Way For Media';
 
 // |failure| is what JsSIP's registrationFailed says.
 export function explainRegistration({ response, cause }, withToken) {
@@ -64,7 +69,8 @@ const CAUSES = {
 
 // |end| is what JsSIP says with failed or ended. Returns null where nothing went wrong.
 export function explainCall({ originator, message, cause }, wasConnected, mediaTried) {
-  if (cause === 'RTP Timeout') {
+  // JsSIP's word for a new way that could not be agreed on is the second.
+  if (cause === 'RTP Timeout' || (wasConnected && cause === 'WebRTC Error')) {
     return explainMedia(mediaTried, wasConnected);
   }
   if (wasConnected && cause === 'Terminated') {
@@ -73,15 +79,26 @@ export function explainCall({ originator, message, cause }, wasConnected, mediaT
   if (originator === 'local' && cause === 'Canceled') {
     return null;
   }
+  if (message?.reason_phrase === NO_WAY) {
+    return 'The network at the other side lets no calls through.';
+  }
   return CALL[message?.status_code] ?? CAUSES[cause] ?? `The call ended: ${cause}.`;
 }
 
-// |tried| is { urls, errors }: the ways that were tried and what the browser said of those that failed.
-export function explainMedia({ urls, errors }, wasConnected) {
-  const what = wasConnected
-    ? 'Sound and video stopped coming through, and no other way was found.'
+function whatHappened(reachedNothing, wasConnected) {
+  if (wasConnected) {
+    return 'Sound and video stopped coming through, and no other way was found.';
+  }
+  return reachedNothing
+    ? 'Sound and video find no way out of this network: no relay can be reached.'
     : 'There is no way for sound and video between the two of you.';
-  const ways = urls.length > 0 ? ` Tried: ${urls.join(', ')}.` : ' The server named no relay.';
+}
+
+// |tried| is { urls, errors, reachedNothing }: the ways out that were tried and what the browser said of those that
+// failed.
+export function explainMedia({ urls, errors, reachedNothing }, wasConnected) {
+  const what = whatHappened(reachedNothing, wasConnected);
+  const ways = urls.length > 0 ? ` Tried: ${urls.map(nameUrl).join('; ')}.` : ' The server named no relay.';
   const said = errors.length > 0 ? ` The browser says: ${errors.join('; ')}.` : '';
   return `${what}${ways}${said} The network check tells which ways are open here.`;
 }

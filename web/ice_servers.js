@@ -75,12 +75,14 @@ export function readUrl(url) {
 
 export const WAY_NAMES = { udp: 'UDP', tcp: 'TCP', tls: 'TLS', dtls: 'DTLS' };
 
-// A list of the ways into the servers, for people.
+// A way into a server, for people.
+export function nameUrl(url) {
+  const read = readUrl(url);
+  return read ? `${WAY_NAMES[read.way]}, port ${read.port} at ${read.host}` : url;
+}
+
 export function showUrls(list, urls) {
-  list.replaceChildren(...urls.map((url) => {
-    const read = readUrl(url);
-    return make('li', read ? `${WAY_NAMES[read.way]}, port ${read.port} at ${read.host}` : url);
-  }));
+  list.replaceChildren(...urls.map((url) => make('li', nameUrl(url))));
 }
 
 // The page that tests the network uses them, too. They live for an hour; a password would for years, and is never kept.

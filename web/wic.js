@@ -160,6 +160,7 @@ const CALL_STATES = {
   ringing: 'Ringing…',
   incoming: 'Calls you',
   connecting: 'Looking for a way…',
+  active: 'Connected',
   interrupted: 'Interrupted, looking for another way…',
 };
 
@@ -231,6 +232,7 @@ function takeUp(next) {
   byId('remote').srcObject = call.remote;
   setText(byId('peer'), call.peer);
   setText(byId('initial'), call.peer.slice(0, 1));
+  setText(byId('duration'), '');
   setPressed('mute', false);
   setPressed('camera', false);
   showOwnPicture();
@@ -261,7 +263,7 @@ function callChanged() {
   show(byId('answer-video'), call.withVideo);
   show(byId('call-buttons'), !incoming);
   show(byId('quality'), !incoming);
-  setText(byId('call-state'), CALL_STATES[state] ?? duration());
+  setText(byId('call-state'), CALL_STATES[state]);
   if (state === 'connecting') {
     byId('hang-up').focus();
   }
@@ -314,7 +316,7 @@ async function measure() {
   const remote = byId('remote');
   byId('stage').dataset.picture = remote.videoWidth > 0 && measured.remote.getVideoTracks().some((track) => !track.muted) ? 'yes' : 'no';
   if (measured.state === 'active') {
-    setText(byId('call-state'), duration());
+    setText(byId('duration'), duration());
     showWay(now);
     showFigures(now);
   }

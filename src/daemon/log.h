@@ -22,6 +22,7 @@ enum log_level {
     X(LOG_EDGE, "edge", LOG_LEVEL_INFO)       /* SIP: the core, registrations that ended against the client's will */ \
     X(LOG_CONNECTION_FAILED, "connection-failed", LOG_LEVEL_INFO)                                                     \
     X(LOG_CONNECTION_REFUSED, "connection-refused", LOG_LEVEL_WARNING) /* a limit on connections */                   \
+    X(LOG_BACKEND_FAILED, "backend-failed", LOG_LEVEL_WARNING)         /* http.backend; until it answers, once */     \
     X(LOG_EXHAUSTED, "exhausted", LOG_LEVEL_WARNING)                   /* memory, descriptors or ports */             \
     X(LOG_NOTICE, "notice", LOG_LEVEL_WARNING)                                                                        \
     X(LOG_SYSTEM, "system", LOG_LEVEL_ERROR)                                                                          \

@@ -10,6 +10,7 @@
 #include "daemon/edge_service.h"
 #include "daemon/service_log.h"
 #include "daemon/shared.h"
+#include "daemon/wic_service.h"
 #include "front/front.h"
 #include "front/udp.h"
 #include "net/socket.h"
@@ -33,6 +34,8 @@ struct service_worker {
 struct service {
     const struct settings *settings;
     struct shared shared;
+    struct wic_service *wic;
+    struct front_http_service http_services[1];
     struct front_settings front_settings;
     struct edge_service *edge; /* NULL: off */
     unsigned worker_count;
@@ -196,6 +199,18 @@ static uint16_t https_port(const struct settings *settings)
     return 0;
 }
 
+static int http_services_init(struct service *service, struct settings_error *error)
+{
+    const struct settings *settings = service->settings;
+    if (!settings->edge_domain[0])
+        return 0;
+    if (wic_service_create(settings->edge_domain, (const char *const *)settings->edge_turn_uris.items,
+                           settings->edge_turn_uris.count, &service->wic) != 0)
+        return fail_memory(service, error);
+    service->http_services[0] = wic_service_row(service->wic);
+    return 0;
+}
+
 static void front_settings_init(struct service *service)
 {
     const struct settings *settings = service->settings;
@@ -210,6 +225,9 @@ static void front_settings_init(struct service *service)
         .pages = settings->pages,
         .https_port = service->shared.tls ? https_port(settings) : 0,
         .acme_directory = *settings->acme_directory ? settings->acme_directory : NULL,
+        .services = service->http_services,
+        .service_count = service->wic ? 1 : 0,
+        .backend = settings->http_backend,
         .origins = settings->edge_origins.items,
         .origin_count = settings->edge_origins.count,
         .websocket_keepalive_s = settings->edge_keepalive_s,
@@ -229,6 +247,8 @@ int service_create(const struct settings *settings, struct service **out, struct
     service->worker_count = count;
     int result =
         tables_create(service) == 0 ? shared_init(&service->shared, settings, error) : fail_memory(service, error);
+    if (result == 0)
+        result = http_services_init(service, error);
     if (result == 0) {
         front_settings_init(service);
         result = sockets_open(service, error);
@@ -309,6 +329,7 @@ void service_destroy(struct service **slot)
         memory_free(worker->fds);
         memory_free(worker->udp);
     }
+    wic_service_destroy(&service->wic);
     shared_fini(&service->shared);
     memory_free(service);
 }

@@ -66,7 +66,9 @@ void service_log_attach(struct turn_host *host)
 void service_log_front(void *context, enum front_log_level level, const char *text)
 {
     (void)context;
-    static const enum log_event events[] = {
-        [FRONT_LOG_ERROR] = LOG_EXHAUSTED, [FRONT_LOG_INFO] = LOG_CONNECTION_FAILED, [FRONT_LOG_DEBUG] = LOG_DETAIL};
+    static const enum log_event events[] = {[FRONT_LOG_ERROR] = LOG_EXHAUSTED,
+                                            [FRONT_LOG_BACKEND] = LOG_BACKEND_FAILED,
+                                            [FRONT_LOG_INFO] = LOG_CONNECTION_FAILED,
+                                            [FRONT_LOG_DEBUG] = LOG_DETAIL};
     log_event(events[level], "%s", text);
 }

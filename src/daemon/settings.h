@@ -96,8 +96,8 @@ struct settings {
     char *alternate_domain;          /* "": none */
     SETTINGS_LIST(struct address_prefix) proxy_sources;
 
-    char *http_backend;   /* ADDRESS:PORT; "": none */
-    char *acme_directory; /* "": none */
+    struct address http_backend; /* family ADDRESS_NONE: none */
+    char *acme_directory;        /* "": none */
     bool pages;
 
     char *edge_domain;               /* "": the edge is off */

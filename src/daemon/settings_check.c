@@ -120,10 +120,32 @@ static int check_alternate(const struct settings *settings, struct settings_erro
     return 0;
 }
 
+/* Requests that come back to where they came in would go round for ever. */
+static int check_backend(const struct settings *settings, struct settings_error *error)
+{
+    const struct address *backend = &settings->http_backend;
+    char text[ADDRESS_TEXT_MAX];
+    if (backend->family != ADDRESS_NONE && address_is_unspecified(backend))
+        return settings_fail(settings, settings_line(settings, "http.backend"), error,
+                             "http.backend: %s is no server's address: write the one it listens on, such as 127.0.0.1",
+                             address_format(backend, text));
+    for (size_t i = 0; i < settings->listen.count; i++) {
+        const struct settings_listener *one = &settings->listen.items[i];
+        bool meets = address_same_ip(&one->address, backend) ||
+                     (address_is_unspecified(&one->address) && one->address.family == backend->family);
+        if (one->scheme != SETTINGS_UDP && meets && one->address.port == backend->port)
+            return settings_fail(settings, settings_line(settings, "http.backend"), error,
+                                 "http.backend: %s is where this server itself listens: let yours listen on another "
+                                 "port",
+                                 address_format(backend, text));
+    }
+    return 0;
+}
+
 int settings_check(const struct settings *settings, struct settings_error *error)
 {
     static int (*const checks[])(const struct settings *, struct settings_error *) = {
-        check_listeners, check_relay_addresses, check_peers, check_users, check_secrets, check_alternate,
+        check_listeners, check_relay_addresses, check_peers, check_users, check_secrets, check_alternate, check_backend,
     };
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
         int status = checks[i](settings, error);

@@ -280,9 +280,8 @@ const struct settings_row settings_rows[] = {
      .help = "Balancers that must send a PROXY protocol header (version 1 or 2) on TCP; nobody else may"},
 
     {.key = "http.backend",
-     .type = SETTING_TEXT,
+     .type = SETTING_ADDRESS,
      AT(http_backend),
-     .most = 255,
      .fallback = "''",
      .example = "127.0.0.1:8080",
      .help = "HTTP server, ADDRESS:PORT, that gets every request which is not postern's own, so that the port stays "

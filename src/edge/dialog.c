@@ -22,25 +22,38 @@ static struct span contact_of(const struct edge_message *message)
     return sound ? uri : span_none();
 }
 
-/* The Record-Route values of |message| as a route set: in their order for the callee, reversed for the caller, without
- * our own. False where there are too many. */
-static bool write_routes(const struct edge *edge, const struct edge_message *message, bool reversed, struct text *text)
+/* How many of |values|, counted from the end, are the edge's own for the WIC that called: up to two, of one flow
+ * (RFC 5658). Others of ours are those of a WIC at the other end. */
+static unsigned count_own(const struct edge *edge, const struct span *values, unsigned count)
+{
+    struct sip_flow_name own, name;
+    unsigned found = 0;
+    if (count == 0 || !edge_uri_is_ours(edge, value_uri(values[count - 1]), &own))
+        return 0;
+    while (found < count && found < 2 && edge_uri_is_ours(edge, value_uri(values[count - 1 - found]), &name) &&
+           name.worker == own.worker && name.flow == own.flow)
+        found++;
+    return found;
+}
+
+/* The Record-Route values of |message| as a route set: of the request in their order for the callee, of the response
+ * reversed and without our own for the caller. False where there are too many. */
+static bool write_routes(const struct edge *edge, const struct edge_message *message, bool caller, struct text *text)
 {
     struct span values[EDGE_ROUTES_MAX];
     unsigned count = 0;
     struct edge_walk walk = {0};
     struct span value;
-    struct sip_flow_name name;
     while (edge_message_next(message, "Record-Route", &walk, &value)) {
-        if (edge_uri_is_ours(edge, value_uri(value), &name))
-            continue;
         if (count == EDGE_ROUTES_MAX)
             return false;
         values[count++] = value;
     }
+    if (caller)
+        count -= count_own(edge, values, count);
     for (unsigned i = 0; i < count; i++) {
         text_add_span(text, span_of_text(i > 0 ? "," : ""));
-        text_add_span(text, values[reversed ? count - 1 - i : i]);
+        text_add_span(text, values[caller ? count - 1 - i : i]);
     }
     return !text->failed;
 }

@@ -20,9 +20,10 @@
 struct front;
 
 enum front_log_level {
-    FRONT_LOG_ERROR, /* the operator has to do something */
-    FRONT_LOG_INFO,  /* one client's connection failed, and why */
-    FRONT_LOG_DEBUG, /* came and went */
+    FRONT_LOG_ERROR,   /* the operator has to do something */
+    FRONT_LOG_BACKEND, /* the same, about the backend */
+    FRONT_LOG_INFO,    /* one client's connection failed, and why */
+    FRONT_LOG_DEBUG,   /* came and went */
 };
 
 /* Borrowed; immutable while a front uses them. Shared by all workers. */

@@ -48,6 +48,7 @@ struct front {
     unsigned front_count;
 
     const struct front_websocket_user *websocket_user;
+    bool backend_failed; /* and has not answered since */
 
     struct list listeners;
     struct list streams, doomed; /* doomed ones are closed at the end of the turn */

@@ -15,8 +15,9 @@ enum stream_stage {
     STREAM_FIRST_MESSAGE, /* STUN or HTTP, decrypted; with TLS from the hand-shake on */
     STREAM_TURN,          /* frames for the core */
     STREAM_HTTP,          /* requests */
+    STREAM_BACKEND,       /* one is being answered by the backend */
     STREAM_WEBSOCKET,     /* SIP. A WebSocket that carries TURN is in the stages of TURN */
-    STREAM_JOINED,        /* RFC 6062: bytes for a peer */
+    STREAM_JOINED,        /* bytes for a peer (RFC 6062), or for the backend's WebSocket */
     STREAM_MOVING,        /* RFC 6062: what is read is kept for another worker */
     STREAM_LEAVING,       /* our last byte is written: what still comes is thrown away */
     STREAM_STAGES,
@@ -110,7 +111,7 @@ static inline bool stream_congested(const struct stream *stream)
     return stream->unsent || stream->pace.full || !stream_queue_empty(&stream->queue);
 }
 
-/* RFC 6062: stream_bridge.c */
+/* Joined to what takes its bytes: stream_bridge.c */
 void stream_link_join(struct front_link *link, struct bridge_end *peer);
 void stream_bridge_init(struct stream *stream);
 /* Hands |stream| with the bytes that it keeps to the front of worker |stream->move_to|; it is gone after that. */
@@ -121,6 +122,10 @@ void stream_move(struct stream *stream, struct now now);
 size_t stream_http(struct stream *stream, const uint8_t *bytes, size_t length, struct now now);
 /* All that was written has left: goes on. */
 void stream_http_drained(struct stream *stream, struct now now);
+/* Answers the request at hand with an error, unless the answer has begun, and ends. */
+void stream_http_refuse(struct stream *stream, unsigned status, const char *text, bool head_only, struct now now);
+/* The backend's answer to the request at hand is written. */
+void stream_http_answered(struct stream *stream, bool keep_alive, struct now now);
 
 /* WebSockets: websocket.c. Makes of the stream one that carries SIP for |front|->websocket_user, or TURN. Returns 0, or
  * the HTTP status to refuse the hand-shake with. */

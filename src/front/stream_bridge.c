@@ -29,6 +29,8 @@ static void end_resume(struct bridge_end *end)
 {
     struct stream *stream = stream_of(end);
     stream->bridge_full = false;
+    if (stream->stage == STREAM_BACKEND)
+        stream_go_on(stream, now_of(stream));
     stream_watch(stream);
 }
 

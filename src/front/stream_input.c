@@ -7,6 +7,7 @@
 #include <sys/socket.h>
 
 #include "base/error.h"
+#include "front/backend.h"
 #include "front/proxy_header.h"
 #include "front/stream.h"
 #include "stun/message.h"
@@ -164,6 +165,7 @@ static step *const steps[STREAM_STAGES] = {
     [STREAM_FIRST_MESSAGE] = take_first_message,
     [STREAM_TURN] = take_frames,
     [STREAM_HTTP] = stream_http,
+    [STREAM_BACKEND] = backend_take,
     [STREAM_WEBSOCKET] = take_nothing, /* it has no bytes but messages */
     [STREAM_JOINED] = take_bytes_for_peer,
     [STREAM_MOVING] = take_nothing,
@@ -270,7 +272,8 @@ static void input_end(struct stream *stream)
     if (stream->stage == STREAM_JOINED && stream->bridge.other)
         stream->bridge.other->finish(stream->bridge.other);
     bool speaks_on = stream->stage == STREAM_JOINED || stream->stage == STREAM_LEAVING ||
-                     (stream->stage == STREAM_HTTP && stream_congested(stream));
+                     (stream->stage == STREAM_HTTP && stream_congested(stream)) ||
+                     (stream->stage == STREAM_BACKEND && backend_request_ended(stream));
     if (!speaks_on || stream->output_closed)
         stream_doom(stream, FRONT_LOG_DEBUG, "closed by the client");
     stream_watch(stream);

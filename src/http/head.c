@@ -2,7 +2,6 @@
 #include "http/head.h"
 
 #include <string.h>
-#include <strings.h>
 
 #include "base/cursor.h"
 #include "base/error.h"
@@ -15,26 +14,10 @@ enum {
     VERSION_NOT_SUPPORTED = 505,
 };
 
-static bool is_digit(uint8_t c)
-{
-    return c >= '0' && c <= '9';
-}
-
-static bool is_alphanumeric(uint8_t c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || is_digit(c);
-}
-
-/* RFC 9110 §5.6.2 */
-static bool is_token_byte(uint8_t c)
-{
-    return is_alphanumeric(c) || (c != '\0' && strchr("!#$%&'*+-.^_`|~", c));
-}
-
 /* RFC 3986 §3.2.2, §3.2.3, without userinfo, which has no place in HTTP (RFC 9110 §4.2.4). */
 static bool is_host_byte(uint8_t c)
 {
-    return is_alphanumeric(c) || (c != '\0' && strchr("-._~!$&'()*+,;=%[]:", c));
+    return http_is_alphanumeric(c) || (c != '\0' && strchr("-._~!$&'()*+,;=%[]:", c));
 }
 
 /* Visible ASCII but the fragment's mark, which no target carries (RFC 9112 §3.2). */
@@ -53,67 +36,13 @@ static bool all_bytes(struct span span, bool (*is)(uint8_t c))
     return true;
 }
 
-bool http_span_equals(struct span span, const char *text)
-{
-    return span_equal(span, span_of_text(text));
-}
-
-static bool equals_ignoring_case(struct span span, const char *text)
-{
-    return span.length == strlen(text) && strncasecmp(span.bytes, text, span.length) == 0;
-}
-
-static struct span trimmed(struct span span)
-{
-    const uint8_t *first = span.bytes, *end = first + span.length;
-    while (first < end && (*first == ' ' || *first == '\t'))
-        first++;
-    while (end > first && (end[-1] == ' ' || end[-1] == '\t'))
-        end--;
-    return (struct span){first, (size_t)(end - first)};
-}
-
-/* Splits |span| at the first |separator|: returns what stands before it and leaves what stands after it; all and
- * nothing where it is not there. */
-static struct span split(struct span *span, char separator)
-{
-    struct span before = *span;
-    const uint8_t *at = span->length > 0 ? memchr(span->bytes, separator, span->length) : NULL;
-    if (!at) {
-        *span = (struct span){(const uint8_t *)span->bytes + span->length, 0};
-        return before;
-    }
-    before.length = (size_t)(at - (const uint8_t *)span->bytes);
-    *span = (struct span){at + 1, span->length - before.length - 1};
-    return before;
-}
-
-/* Takes a line and its CR LF. Returns 0, ERR_SHORT, or ERR_MALFORMED at the first control byte that is no tab: a CR or
- * LF alone and NUL among them. */
-static int take_line(struct reader *reader, struct span *line_out)
-{
-    for (const uint8_t *at = reader->at; at < reader->end; at++) {
-        if (*at == '\r') {
-            if (at + 1 == reader->end)
-                return ERR_SHORT;
-            if (at[1] != '\n')
-                return ERR_MALFORMED;
-            *line_out = (struct span){reader->at, (size_t)(at - reader->at)};
-            reader->at = at + 2;
-            return 0;
-        }
-        if ((*at < ' ' && *at != '\t') || *at == 0x7f)
-            return ERR_MALFORMED;
-    }
-    return ERR_SHORT;
-}
-
 /* "http://host/path?query": a server has to take it although only proxies are sent it (RFC 9112 §3.2.2). */
 static unsigned read_absolute_form(struct http_head *head)
 {
     struct span rest = head->target;
-    struct span scheme = split(&rest, ':');
-    if (!equals_ignoring_case(scheme, "http") && !equals_ignoring_case(scheme, "https"))
+    struct span scheme = http_span_split(&rest, ':');
+    if (!http_span_equals_any_case(scheme, span_of_text("http")) &&
+        !http_span_equals_any_case(scheme, span_of_text("https")))
         return BAD_REQUEST;
     if (rest.length < 2 || memcmp(rest.bytes, "//", 2) != 0)
         return BAD_REQUEST;
@@ -124,7 +53,7 @@ static unsigned read_absolute_form(struct http_head *head)
     if (head->host.length == 0)
         return BAD_REQUEST;
     head->query = (struct span){at, (size_t)(end - at)};
-    head->path = split(&head->query, '?');
+    head->path = http_span_split(&head->query, '?');
     if (head->path.length == 0)
         head->path = (struct span){"/", 1};
     return 0;
@@ -146,15 +75,15 @@ static unsigned read_target(struct http_head *head)
     if (*(const uint8_t *)head->target.bytes != '/')
         return read_absolute_form(head);
     head->query = head->target;
-    head->path = split(&head->query, '?');
+    head->path = http_span_split(&head->query, '?');
     return 0;
 }
 
 static unsigned read_version(struct http_head *head, struct span version)
 {
     const uint8_t *text = version.bytes;
-    if (version.length != 8 || memcmp(text, "HTTP/", 5) != 0 || !is_digit(text[5]) || text[6] != '.' ||
-        !is_digit(text[7]))
+    if (version.length != 8 || memcmp(text, "HTTP/", 5) != 0 || !http_is_digit(text[5]) || text[6] != '.' ||
+        !http_is_digit(text[7]))
         return BAD_REQUEST;
     if (text[5] != '1')
         return VERSION_NOT_SUPPORTED;
@@ -164,63 +93,28 @@ static unsigned read_version(struct http_head *head, struct span version)
 
 static unsigned read_request_line(struct http_head *head, struct span line)
 {
-    head->method = split(&line, ' ');
-    head->target = split(&line, ' ');
-    if (head->method.length == 0 || !all_bytes(head->method, is_token_byte))
+    head->method = http_span_split(&line, ' ');
+    head->target = http_span_split(&line, ' ');
+    if (!http_is_token(head->method))
         return BAD_REQUEST;
     /* The version first: what the rest means is for it to say. */
     unsigned status = read_version(head, line);
     return status ? status : read_target(head);
 }
 
-static unsigned read_field(struct http_head *head, struct span line)
-{
-    if (!memchr(line.bytes, ':', line.length))
-        return BAD_REQUEST;
-    struct http_field field;
-    field.value = line;
-    /* A line that starts with white space (obs-fold), or white space before the colon, is no token either. */
-    field.name = split(&field.value, ':');
-    if (field.name.length == 0 || !all_bytes(field.name, is_token_byte))
-        return BAD_REQUEST;
-    field.value = trimmed(field.value);
-    if (head->field_count == HTTP_FIELDS_MAX)
-        return FIELDS_TOO_LARGE;
-    head->fields[head->field_count++] = field;
-    return 0;
-}
-
-static const struct http_field *find_from(const struct http_head *head, unsigned index, struct span name)
-{
-    for (; index < head->field_count; index++) {
-        const struct http_field *field = &head->fields[index];
-        if (field->name.length == name.length && strncasecmp(field->name.bytes, name.bytes, name.length) == 0)
-            return field;
-    }
-    return NULL;
-}
-
 const struct http_field *http_head_find(const struct http_head *head, const char *name)
 {
-    return find_from(head, 0, span_of_text(name));
+    return http_fields_find(&head->fields, name);
 }
 
 const struct http_field *http_head_find_next(const struct http_head *head, const struct http_field *previous)
 {
-    return find_from(head, (unsigned)(previous - head->fields) + 1, previous->name);
+    return http_fields_find_next(&head->fields, previous);
 }
 
 bool http_head_lists(const struct http_head *head, const char *name, const char *token)
 {
-    const struct http_field *field = http_head_find(head, name);
-    for (; field; field = http_head_find_next(head, field)) {
-        struct span rest = field->value;
-        while (rest.length > 0) {
-            if (equals_ignoring_case(trimmed(split(&rest, ',')), token))
-                return true;
-        }
-    }
-    return false;
+    return http_fields_list(&head->fields, name, span_of_text(token));
 }
 
 /* RFC 9112 §3.2: exactly one Host (HTTP/1.0 may have none), and only what can be one. */
@@ -236,33 +130,20 @@ static unsigned check_host(struct http_head *head)
     return all_bytes(head->host, is_host_byte) ? 0 : BAD_REQUEST;
 }
 
-/* Reads 1*DIGIT. Returns false for anything else, a sign, a list or an overflow included. */
-static bool read_decimal(struct span text, uint64_t *out)
-{
-    const uint8_t *bytes = text.bytes;
-    uint64_t value = 0;
-    for (size_t i = 0; i < text.length; i++) {
-        if (!is_digit(bytes[i]) || __builtin_mul_overflow(value, 10, &value) ||
-            __builtin_add_overflow(value, (uint64_t)(bytes[i] - '0'), &value))
-            return false;
-    }
-    *out = value;
-    return text.length > 0;
-}
-
-/* RFC 9112 §6.3: where the body ends. Whatever two readers could read in two ways is refused. */
+/* RFC 9112 §6.3: where the body ends. */
 static unsigned check_body(struct http_head *head)
 {
-    const struct http_field *encoding = http_head_find(head, "Transfer-Encoding");
-    const struct http_field *length = http_head_find(head, "Content-Length");
-    if (encoding && (length || head->minor_version == 0 || http_head_find_next(head, encoding)))
-        return BAD_REQUEST;
-    if (encoding && !equals_ignoring_case(encoding->value, "chunked"))
-        return NOT_IMPLEMENTED;
-    if (length && (http_head_find_next(head, length) || !read_decimal(length->value, &head->content_length)))
-        return BAD_REQUEST;
-    head->chunked = encoding != NULL;
-    return 0;
+    struct http_framing framing;
+    int result = http_fields_framing(&head->fields, head->minor_version, &framing);
+    head->chunked = framing.chunked;
+    head->content_length = framing.content_length;
+    return result == 0 ? 0 : result == ERR_FORBIDDEN ? NOT_IMPLEMENTED : BAD_REQUEST;
+}
+
+static unsigned read_field(struct http_head *head, struct span line)
+{
+    int result = http_fields_add(&head->fields, line);
+    return result == 0 ? 0 : result == ERR_FULL ? FIELDS_TOO_LARGE : BAD_REQUEST;
 }
 
 static unsigned check_fields(struct http_head *head)
@@ -278,11 +159,11 @@ static unsigned check_fields(struct http_head *head)
 static int read_lines(struct reader *reader, struct http_head *head, unsigned *status_out)
 {
     struct span line;
-    int failure = take_line(reader, &line);
+    int failure = http_line_take(reader, &line);
     if (!failure)
         *status_out = read_request_line(head, line);
     while (!failure && !*status_out) {
-        failure = take_line(reader, &line);
+        failure = http_line_take(reader, &line);
         if (!failure && line.length == 0) {
             *status_out = check_fields(head);
             break;
@@ -299,7 +180,7 @@ static void head_init(struct http_head *head)
 {
     static const struct span empty = {"", 0};
     head->method = head->target = head->path = head->query = head->host = empty;
-    head->minor_version = head->field_count = 0;
+    head->minor_version = head->fields.count = 0;
     head->chunked = head->keep_alive = false;
     head->content_length = 0;
 }

@@ -9,15 +9,9 @@
 #include <stdint.h>
 
 #include "base/span.h"
+#include "http/fields.h"
 
-#define HTTP_HEAD_MAX   8192 /* bytes, from the request line to the empty line */
 #define HTTP_TARGET_MAX 4096 /* bytes of the request target */
-#define HTTP_FIELDS_MAX 64
-
-struct http_field {
-    struct span name;  /* a token; compare without regard to case */
-    struct span value; /* without white space at either end; no control bytes but tabs */
-};
 
 /* A decoded head. All spans borrow from the bytes it was decoded from. */
 struct http_head {
@@ -27,8 +21,7 @@ struct http_head {
     struct span query;      /* after the question mark; empty where there is none */
     struct span host;       /* host[:port] from the target or the Host field; only bytes that a URI allows there */
     unsigned minor_version; /* HTTP/1.x */
-    struct http_field fields[HTTP_FIELDS_MAX];
-    unsigned field_count;
+    struct http_fields fields;
     bool chunked;            /* a chunked body follows */
     uint64_t content_length; /* bytes of body that follow where it is not chunked */
     bool keep_alive;         /* the client takes a further response. Close all the same unless the body has been read */
@@ -49,8 +42,5 @@ const struct http_field *http_head_find_next(const struct http_head *head, const
 /* True if one of the fields of that name lists |token| among its comma-separated ones, without regard to case:
  *     http_head_lists(head, "Connection", "upgrade") */
 bool http_head_lists(const struct http_head *head, const char *name, const char *token);
-
-/* Whether |span| is exactly |text|. */
-bool http_span_equals(struct span span, const char *text);
 
 #endif

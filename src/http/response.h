@@ -33,6 +33,7 @@
     X(501, "Not Implemented")                 \
     X(502, "Bad Gateway")                     \
     X(503, "Service Unavailable")             \
+    X(504, "Gateway Timeout")                 \
     X(505, "HTTP Version Not Supported")
 
 /* The reason phrase, static; "Unknown" where the number is not in the table. */

@@ -179,6 +179,21 @@ int net_tcp_accept(int listener, struct address *peer_out)
     return fd;
 }
 
+static int socket_connect(int fd, const struct address *peer)
+{
+    struct sockaddr_storage storage;
+    socklen_t length = net_sockaddr(peer, &storage);
+    if (connect(fd, (struct sockaddr *)&storage, length) == 0 || errno == EINPROGRESS)
+        return fd;
+    return give_up(fd);
+}
+
+int net_tcp_dial(const struct address *peer)
+{
+    int fd = socket_create(peer, SOCK_STREAM);
+    return fd < 0 ? fd : socket_connect(fd, peer);
+}
+
 int net_tcp_connect(const struct address *local, const struct address *peer)
 {
     int fd = socket_create(local, SOCK_STREAM);
@@ -187,13 +202,7 @@ int net_tcp_connect(const struct address *local, const struct address *peer)
     if (!option(fd, SOL_SOCKET, SO_REUSEADDR, 1) || !option(fd, SOL_SOCKET, SO_REUSEPORT, 1))
         return give_up(fd);
     fd = socket_bind(fd, local);
-    if (fd < 0)
-        return fd;
-    struct sockaddr_storage storage;
-    socklen_t length = net_sockaddr(peer, &storage);
-    if (connect(fd, (struct sockaddr *)&storage, length) == 0 || errno == EINPROGRESS)
-        return fd;
-    return give_up(fd);
+    return fd < 0 ? fd : socket_connect(fd, peer);
 }
 
 void net_tcp_tune(int fd, unsigned keepalive_s)

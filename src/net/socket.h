@@ -33,8 +33,9 @@ void net_udp_report_errors(int fd, uint8_t family);
 int net_tcp_listen(const struct address *address, bool share);
 /* Accepts with all flags set. Returns the descriptor, ERR_WOULD_BLOCK, or ERR_SYSTEM. */
 int net_tcp_accept(int listener, struct address *peer_out);
-/* Starts connecting from |local| (port kept; SO_REUSEADDR and SO_REUSEPORT set, as RFC 6062 shares the relayed
- * address). Returns the descriptor, or ERR_SYSTEM. */
+/* Starts connecting to |peer| from wherever the kernel likes. Returns the descriptor, or ERR_SYSTEM. */
+int net_tcp_dial(const struct address *peer);
+/* The same from |local| (port kept; SO_REUSEADDR and SO_REUSEPORT set, as RFC 6062 shares the relayed address). */
 int net_tcp_connect(const struct address *local, const struct address *peer);
 /* TCP_NODELAY, keep-alive after |keepalive_s| idle seconds (0: off), little unsent data in the kernel
  * (TCP_NOTSENT_LOWAT). */

@@ -35,9 +35,9 @@ static void check_spans(const uint8_t *bytes, size_t consumed)
         check_span(head.path, bytes, consumed);
     if (head.query.length > 0)
         check_span(head.query, bytes, consumed);
-    for (unsigned i = 0; i < head.field_count; i++) {
-        check_span(head.fields[i].name, bytes, consumed);
-        check_span(head.fields[i].value, bytes, consumed);
+    for (unsigned i = 0; i < head.fields.count; i++) {
+        check_span(head.fields.items[i].name, bytes, consumed);
+        check_span(head.fields.items[i].value, bytes, consumed);
     }
     /* A path is a path: what serves files or compares names can rely on it. */
     assert(head.path.length == 0 || *(const char *)head.path.bytes == '/');
@@ -58,11 +58,11 @@ static void check_written_anew(void)
     write_span(&writer, head.target);
     writer_bytes(&writer, " HTTP/1.", 8);
     writer_u8(&writer, (uint8_t)('0' + head.minor_version));
-    for (unsigned i = 0; i < head.field_count; i++) {
+    for (unsigned i = 0; i < head.fields.count; i++) {
         writer_bytes(&writer, "\r\n", 2);
-        write_span(&writer, head.fields[i].name);
+        write_span(&writer, head.fields.items[i].name);
         writer_u8(&writer, ':');
-        write_span(&writer, head.fields[i].value);
+        write_span(&writer, head.fields.items[i].value);
     }
     writer_bytes(&writer, "\r\n\r\n", 4);
 
@@ -72,11 +72,11 @@ static void check_written_anew(void)
     assert_same(head.path, again.path);
     assert_same(head.query, again.query);
     assert_same(head.host, again.host);
-    assert(head.field_count == again.field_count && head.keep_alive == again.keep_alive);
+    assert(head.fields.count == again.fields.count && head.keep_alive == again.keep_alive);
     assert(head.chunked == again.chunked && head.content_length == again.content_length);
-    for (unsigned i = 0; i < head.field_count; i++) {
-        assert_same(head.fields[i].name, again.fields[i].name);
-        assert_same(head.fields[i].value, again.fields[i].value);
+    for (unsigned i = 0; i < head.fields.count; i++) {
+        assert_same(head.fields.items[i].name, again.fields.items[i].name);
+        assert_same(head.fields.items[i].value, again.fields.items[i].value);
     }
 }
 

@@ -114,6 +114,34 @@ static void a_call_comes_in_and_is_answered(void **state)
     world_destroy(&world);
 }
 
+/* Regressed from: all tokens of the edge were taken for those of the caller's own flow. */
+static void a_call_between_two_wics_of_one_edge_keeps_the_other_s_route(void **state)
+{
+    (void)state;
+    struct world *world = world_create(&over_tcp);
+    struct wic alice = wic_open(world, 0, "alice"), bob = wic_open(world, 0, "bob");
+    wic_register(&alice);
+    wic_register(&bob);
+    wic_request(&alice, "INVITE", "sip:bob@" DOMAIN, BOB, "Contact: <sip:alice@a.invalid;transport=ws;ob>\n", "");
+    char fields[512], other[128];
+    snprintf(other, sizeof other, "<sip:%s@" SENT_BY ";transport=tcp;lr>", bob.token);
+    snprintf(fields, sizeof fields,
+             "Contact: <sip:bob@b.invalid>\nRecord-Route: <sip:%s@" DOMAIN ";transport=ws;lr>\nRecord-Route: %s\n"
+             "Record-Route: <sip:scscf." DOMAIN ";lr>\n",
+             bob.token, other);
+    core_answer(world, 200, "bob", fields);
+    wic_request(&alice, "ACK", "sip:bob@b.invalid", BOB ";tag=bob", "", "");
+    const char *ack = world_to_core(world);
+    assert_string_equal(first_line(ack), "ACK sip:bob@b.invalid SIP/2.0");
+    char expected[512];
+    snprintf(expected, sizeof expected, "<sip:scscf." DOMAIN ";lr>,%s,<sip:%s@" DOMAIN ";transport=ws;lr>", other,
+             bob.token);
+    assert_string_equal(field(ack, "Route", 0), expected);
+    wic_close(&alice);
+    wic_close(&bob);
+    world_destroy(&world);
+}
+
 static void a_lost_flow_ends_its_call_with_a_bye(void **state)
 {
     (void)state;
@@ -201,6 +229,7 @@ int main(void)
         cmocka_unit_test(an_invite_follows_the_service_route_and_says_who_calls),
         cmocka_unit_test(within_a_dialog_the_stored_route_counts),
         cmocka_unit_test(a_call_comes_in_and_is_answered),
+        cmocka_unit_test(a_call_between_two_wics_of_one_edge_keeps_the_other_s_route),
         cmocka_unit_test(a_lost_flow_ends_its_call_with_a_bye),
         cmocka_unit_test(a_call_that_rings_is_cancelled_when_its_flow_is_lost),
         cmocka_unit_test(a_caller_is_told_when_the_flow_is_lost),

@@ -391,16 +391,17 @@ static void write_response(const char *request, unsigned status, const char *tag
     const char *value;
     for (unsigned i = 0; *(value = field(request, "Via", i)); i++)
         length += (size_t)snprintf(out + length, size - length, "Via: %s\n", value);
-    for (unsigned i = 0; *(value = field(request, "Record-Route", i)); i++)
-        length += (size_t)snprintf(out + length, size - length, "Record-Route: %s\n", value);
     const char *to = field(request, "To", 0), *mark = has(to, "tag=") || !tag ? "" : ";tag=";
     const char *body = strstr(fields, "\n\n"); /* fields may be followed by a body */
     int fields_length = (int)(body ? (size_t)(body + 1 - fields) : strlen(fields));
     body = body ? body + 2 : "";
-    length += (size_t)snprintf(out + length, size - length,
-                               "To: %s%s%s\nFrom: %s\nCall-ID: %s\nCSeq: %s\n%.*sContent-Length: %zu\n\n%s", to, mark,
-                               *mark ? tag : "", field(request, "From", 0), field(request, "Call-ID", 0),
-                               field(request, "CSeq", 0), fields_length, fields, strlen(body), body);
+    length += (size_t)snprintf(out + length, size - length, "To: %s%s%s\nFrom: %s\nCall-ID: %s\nCSeq: %s\n%.*s", to,
+                               mark, *mark ? tag : "", field(request, "From", 0), field(request, "Call-ID", 0),
+                               field(request, "CSeq", 0), fields_length, fields);
+    /* Behind |fields|, as further hops have put theirs above. */
+    for (unsigned i = 0; *(value = field(request, "Record-Route", i)); i++)
+        length += (size_t)snprintf(out + length, size - length, "Record-Route: %s\n", value);
+    length += (size_t)snprintf(out + length, size - length, "Content-Length: %zu\n\n%s", strlen(body), body);
     assert(length < size);
 }
 

@@ -67,7 +67,7 @@ static void request_is_taken_apart(void **state)
     assert_span(head.query, "transport=wss&x=?");
     assert_span(head.host, "edge.example.org:443");
     assert_int_equal(head.minor_version, 1);
-    assert_int_equal(head.field_count, 6);
+    assert_int_equal(head.fields.count, 6);
     assert_true(head.keep_alive);
     assert_false(head.chunked);
     assert_int_equal(head.content_length, 0);

@@ -379,6 +379,7 @@ static void what_two_readers_may_see_differently_is_refused(void **state)
         "Via: SIP/2.0/TCP a.example\r\n",
         "Via: SIP/2.0/TCP a.example;branch=z9hG4bK\r\n",
         "Via: SIP/2.0/TCP a.example;branch=\"z9hG4bK2\"\r\n",
+        "Via: SIP/2.0/TCP a.example;branch=z9hG:bK2\r\n",
         "Via: SIP/2.0/TCP a.example;branch=\r\n",
         "Via: SIP/2.0/TCPa.example;branch=z9hG4bK2\r\n",
         "Via: SIP/1.0/TCP a.example;branch=z9hG4bK2\r\n",
