@@ -21,7 +21,7 @@ struct registrar_host {
 /* |domain|, |sent_by| (host:port of its Via and Record-Route) and |accounts| are borrowed. It looks at the accounts
  * every two seconds: whoever has none any more is not registered any more. Returns 0 or ERR_MEMORY. */
 int registrar_create(const char *domain, const char *sent_by, struct accounts *accounts,
-                     const struct registrar_host *host, struct now now, struct registrar **out);
+                     const struct registrar_host *host, struct registrar **out);
 void registrar_destroy(struct registrar **registrar);
 /* One SIP message from an edge, over a reliable transport. */
 void registrar_receive(struct registrar *registrar, const void *bytes, size_t length, struct now now);
