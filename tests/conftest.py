@@ -10,7 +10,7 @@ import peers
 from server import POSTERND, Posternd, make_certificate
 from stun import Attr, Message, Method
 
-WAYS = ("udp", "tcp", "tls", "udp6", "tcp6", "tls6")
+WAYS = ("udp", "tcp", "tls", "ws", "wss", "udp6", "tcp6", "tls6", "wss6")
 
 
 @pytest.fixture(scope="session", params=(1, 3), ids=("one_worker", "three_workers"))

@@ -27,6 +27,14 @@ struct bucket {
     uint64_t full_ns;
 };
 
+/* What is counted by source. */
+enum source_use {
+    SOURCE_ALLOCATION,
+    SOURCE_HALF_OPEN,
+    SOURCE_WEBSOCKET,
+    SOURCE_USES,
+};
+
 struct ledger_user {
     struct hash_entry entry;
     struct list resting; /* in the shard, while without allocations */
@@ -40,7 +48,7 @@ struct ledger_user {
 struct ledger_source {
     struct hash_entry entry;
     struct address address; /* masked */
-    uint32_t allocations, half_open;
+    uint32_t uses[SOURCE_USES];
     uint16_t shard;
 };
 
@@ -196,8 +204,9 @@ static void users_sweep(struct shard *shard, struct now now)
 
 static void source_drop_unused(struct shard *shard, struct ledger_source *source)
 {
-    if (source->allocations > 0 || source->half_open > 0)
-        return;
+    for (unsigned i = 0; i < SOURCE_USES; i++)
+        if (source->uses[i] > 0)
+            return;
     hash_remove(&shard->sources, &source->entry);
     memory_free(source);
 }
@@ -236,21 +245,22 @@ static void user_end(struct ledger *ledger, struct ledger_user **user)
     *user = NULL;
 }
 
-enum source_use {
-    SOURCE_ALLOCATION,
-    SOURCE_HALF_OPEN,
-};
-
-static uint32_t *source_count(struct ledger_source *source, enum source_use use)
+static uint32_t source_limit(const struct ledger_limits *limits, enum source_use use)
 {
-    return use == SOURCE_ALLOCATION ? &source->allocations : &source->half_open;
+    switch (use) {
+    case SOURCE_ALLOCATION:
+        return limits->allocations_per_source;
+    case SOURCE_HALF_OPEN:
+        return limits->half_open_per_source;
+    default:
+        return limits->websockets_per_source;
+    }
 }
 
 static int source_begin(struct ledger *ledger, const struct address *client, enum source_use use,
                         struct ledger_source **out)
 {
-    uint32_t limit =
-        use == SOURCE_ALLOCATION ? ledger->limits.allocations_per_source : ledger->limits.half_open_per_source;
+    uint32_t limit = source_limit(&ledger->limits, use);
     struct address masked = address_masked(client, client->family == ADDRESS_IPV6 ? SOURCE_PREFIX_IPV6 : 32);
     uint64_t hash = siphash(&ledger->hash_key, &masked, sizeof masked);
     struct shard *shard = &ledger->shards[shard_of(hash)];
@@ -258,7 +268,7 @@ static int source_begin(struct ledger *ledger, const struct address *client, enu
     pthread_mutex_lock(&shard->lock);
     struct ledger_source *source = source_find(ledger, &masked, hash);
     if (source) {
-        uint32_t *count = source_count(source, use);
+        uint32_t *count = &source->uses[use];
         result = limit > 0 && *count >= limit ? ERR_FULL : 0;
         if (result == 0) {
             ++*count;
@@ -275,7 +285,7 @@ static void source_end(struct ledger *ledger, enum source_use use, struct ledger
 {
     struct shard *shard = &ledger->shards[(*source)->shard];
     pthread_mutex_lock(&shard->lock);
-    uint32_t *count = source_count(*source, use);
+    uint32_t *count = &(*source)->uses[use];
     assert(*count > 0);
     --*count;
     source_drop_unused(shard, *source);
@@ -326,6 +336,17 @@ void ledger_half_open_end(struct ledger *ledger, struct ledger_source **source)
         return;
     count_down(&ledger->half_open);
     source_end(ledger, SOURCE_HALF_OPEN, source);
+}
+
+int ledger_websocket_begin(struct ledger *ledger, const struct address *client, struct ledger_source **source_out)
+{
+    return source_begin(ledger, client, SOURCE_WEBSOCKET, source_out);
+}
+
+void ledger_websocket_end(struct ledger *ledger, struct ledger_source **source)
+{
+    if (*source)
+        source_end(ledger, SOURCE_WEBSOCKET, source);
 }
 
 /* How long |bytes| take at |bps| bits per second. */

@@ -17,6 +17,7 @@ struct ledger_limits {
     uint32_t allocations_per_source; /* by client IP; IPv6 by /64 */
     uint32_t half_open;              /* connections before their hand-shake or first good message, in all */
     uint32_t half_open_per_source;
+    uint32_t websockets_per_source;
     uint64_t bandwidth_bps; /* bits per second of relayed payload, both directions, in all */
     uint64_t bandwidth_per_user_bps;
     uint32_t answers_per_network; /* answers to the unauthenticated per second and /24 or /56, UDP only */
@@ -43,6 +44,10 @@ void ledger_allocation_end(struct ledger *ledger, struct ledger_user **user, str
 int ledger_half_open_begin(struct ledger *ledger, const struct address *client, struct ledger_source **source_out);
 /* Gives it back and sets |*source| to NULL; one that is NULL already is left alone. */
 void ledger_half_open_end(struct ledger *ledger, struct ledger_source **source);
+
+/* One more WebSocket for SIP, which may well stay for days. As above. */
+int ledger_websocket_begin(struct ledger *ledger, const struct address *client, struct ledger_source **source_out);
+void ledger_websocket_end(struct ledger *ledger, struct ledger_source **source);
 
 /* Leases up to |bytes| of payload for |user|, from the user's bucket and that of all. Returns the bytes granted: 0
  * means drop, and do not ask again for some milliseconds. Without limits everything is granted, and callers need not

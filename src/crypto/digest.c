@@ -107,6 +107,11 @@ void crypto_sha256(const struct span *spans, size_t count, uint8_t out[SHA256_SI
     digest(DIGEST_SHA256, spans, count, out);
 }
 
+void crypto_sha1(const struct span *spans, size_t count, uint8_t out[SHA1_SIZE])
+{
+    digest(DIGEST_SHA1, spans, count, out);
+}
+
 static void keyed_digest(enum digest_kind kind, struct span key, const struct span *spans, size_t count, uint8_t *out)
 {
     EVP_MAC_CTX *context = contexts()->hmac[kind];

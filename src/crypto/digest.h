@@ -17,6 +17,8 @@
 /* Several spans are hashed as if they stood together. */
 void crypto_md5(const struct span *spans, size_t count, uint8_t out[MD5_SIZE]);
 void crypto_sha256(const struct span *spans, size_t count, uint8_t out[SHA256_SIZE]);
+/* Only for Sec-WebSocket-Accept (RFC 6455 §4.2.2), which protects nothing. */
+void crypto_sha1(const struct span *spans, size_t count, uint8_t out[SHA1_SIZE]);
 void crypto_hmac_sha1(struct span key, const struct span *spans, size_t count, uint8_t out[SHA1_SIZE]);
 void crypto_hmac_sha256(struct span key, const struct span *spans, size_t count, uint8_t out[SHA256_SIZE]);
 

@@ -72,6 +72,7 @@ static int ledger_init(struct shared *shared, struct settings_error *error)
         .allocations_per_source = settings->allocations_per_source,
         .half_open = settings->half_open,
         .half_open_per_source = settings->half_open_per_source,
+        .websockets_per_source = settings->websockets_per_source,
         .bandwidth_bps = settings->bandwidth_bps,
         .bandwidth_per_user_bps = settings->bandwidth_per_user_bps,
         .answers_per_network = settings->answers_per_network,

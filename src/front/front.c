@@ -73,6 +73,7 @@ void front_destroy(struct front **slot)
     loop_task_cancel(&front->reap);
     loop_task_cancel(&front->staging.flush);
     dtls_clients_fini(front);
+    ws_receivers_fini(&front->receivers);
     buffers_fini(&front->buffers);
     pool_fini(&front->blocks);
     memory_free(front);
@@ -82,6 +83,11 @@ void front_set_workers(struct front *front, struct front *const *fronts, unsigne
 {
     front->fronts = fronts;
     front->front_count = count;
+}
+
+void front_set_websocket_user(struct front *front, const struct front_websocket_user *user)
+{
+    front->websocket_user = user;
 }
 
 int front_listen(struct front *front, int fd, enum front_listen kind)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause
  * One worker's clients: listeners for streams, the streams themselves, DTLS sessions. From a socket to whatever the
- * first (decrypted) bytes say it is: STUN and ChannelData go to the core, HTTP gets its page. */
+ * first (decrypted) bytes say it is: STUN and ChannelData go to the core, HTTP by its path to a page, a service, the
+ * backend, or it becomes a WebSocket. */
 #ifndef FRONT_FRONT_H
 #define FRONT_FRONT_H
 
@@ -11,7 +12,9 @@
 #include "auth/ledger.h"
 #include "base/address.h"
 #include "crypto/tls.h"
+#include "front/http_service.h"
 #include "front/link.h"
+#include "front/websocket.h"
 #include "worker/worker.h"
 
 struct front;
@@ -31,6 +34,17 @@ struct front_settings {
     unsigned keepalive_s;          /* TCP keep-alive towards clients; 0: off */
     unsigned handshake_deadline_s; /* from accept to the first message: PROXY header, TLS and all */
     unsigned idle_timeout_s;       /* without an allocation; and of a client that takes no bytes */
+
+    bool pages;                 /* serve those of web/ */
+    uint16_t https_port;        /* of the first listener for TLS only: where pages asked for without TLS are; 0: none */
+    const char *acme_directory; /* of the files behind /.well-known/acme-challenge/; NULL: none */
+    const struct front_http_service *services; /* by path */
+    size_t service_count;
+    struct address backend; /* gets the requests that are nobody else's; family NONE: none */
+    char *const *origins;   /* of pages that may open WebSockets for SIP, besides our own; "*": all */
+    size_t origin_count;
+    unsigned websocket_keepalive_s; /* a WebSocket for SIP that is quiet for so long is pinged */
+
     /* NULL: silent. Called from the workers' threads. |text| is one line without its end, for one cause. */
     void (*log)(void *context, enum front_log_level level, const char *text);
     void *log_context;
@@ -44,6 +58,9 @@ void front_destroy(struct front **front);
 
 /* |fronts|[i] is worker i's: where an RFC 6062 data connection is moved to. Borrowed; set before the threads start. */
 void front_set_workers(struct front *front, struct front *const *fronts, unsigned count);
+
+/* Whose the WebSockets for SIP are that this worker serves; borrowed. NULL, as at first: none are served. */
+void front_set_websocket_user(struct front *front, const struct front_websocket_user *user);
 
 /* What a listener takes besides a PROXY header from listed sources. */
 enum front_listen {

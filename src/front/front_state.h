@@ -10,6 +10,7 @@
 #include "front/front.h"
 #include "front/stream_queue.h"
 #include "stun/framing.h"
+#include "ws/session.h"
 
 struct stream;
 struct dtls_client;
@@ -21,17 +22,21 @@ struct dtls_client;
 #define CIPHERTEXT_SIZE    (TLS_CIPHERTEXT_BOUND(STREAM_PLAINTEXT_SIZE) + TLS_FLIGHT_MAX)
 #define DTLS_PLAINTEXT_MAX TLS_RECORD_MAX /* RFC 6347 §4.1 has the same limit */
 
+/* Before the first packet of a batch there is room for the head of the WebSocket message that carries it. */
+#define STAGING_HEADROOM 16
+_Static_assert(STAGING_HEADROOM >= WS_FRAME_HEAD_MAX, "a head fits");
+
 /* What is ready for one stream in this turn of the loop. */
 struct staging {
     struct stream *stream; /* whose; NULL: nobody's */
     struct loop_task flush;
-    size_t length;
+    size_t length; /* with the headroom */
     unsigned count;
     struct {
         uint32_t end; /* where the packet ends in |bytes| */
         uint8_t class;
     } packets[STAGED_MAX];
-    uint8_t bytes[STAGING_SIZE];
+    uint8_t bytes[STAGING_HEADROOM + STAGING_SIZE];
     uint8_t scratch[STAGING_SIZE]; /* one message put together for DTLS */
 };
 
@@ -42,6 +47,8 @@ struct front {
     struct front *const *fronts;
     unsigned front_count;
 
+    const struct front_websocket_user *websocket_user;
+
     struct list listeners;
     struct list streams, doomed; /* doomed ones are closed at the end of the turn */
     unsigned stream_count;
@@ -50,7 +57,9 @@ struct front {
     struct buffers buffers;
     struct pool blocks; /* of the streams' queues */
     struct staging staging;
+    struct ws_receivers receivers;
     uint8_t input[INPUT_SIZE];          /* a kept partial frame and what was read after it */
+    uint8_t payload[INPUT_SIZE];        /* the same, unpacked from a WebSocket */
     uint8_t received[STREAM_READ_SIZE]; /* ciphertext from a socket */
     uint8_t output[CIPHERTEXT_SIZE];    /* ciphertext for a socket */
 

@@ -26,6 +26,7 @@ void stream_watch(struct stream *stream)
         return;
     struct loop *loop = stream->front->worker->loop;
     bool reads = !stream->input_ended && !stream->bridge_full && stream->stage != STREAM_MOVING &&
+                 !(stream->stage == STREAM_HTTP && stream_congested(stream)) &&
                  stream_queue_answer_bytes(&stream->queue) <= STREAM_ANSWERS_MAX;
     uint32_t events = (reads ? EPOLLIN : 0u) | (stream_congested(stream) ? EPOLLOUT : 0u);
     if (events == stream->watched)
@@ -74,6 +75,8 @@ static const char *lateness(const struct stream *stream, struct now now)
                                                                     : "closed: no whole message in time";
     case STREAM_HTTP:
         return "closed: no whole HTTP request in time";
+    case STREAM_WEBSOCKET:
+        return "closed: it said nothing in time";
     default:
         return "closed: idle without an allocation";
     }
@@ -82,7 +85,11 @@ static const char *lateness(const struct stream *stream, struct now now)
 static void deadline_passed(struct timer *timer, struct now now)
 {
     struct stream *stream = container_of(timer, struct stream, timer);
-    bool expected = stream->stage == STREAM_LEAVING || stream->stage == STREAM_TURN;
+    bool blocked = stream->blocked_deadline_ns <= now.monotonic_ns;
+    if (stream->stage == STREAM_WEBSOCKET && !blocked && websocket_wait(stream, now))
+        return;
+    bool expected = stream->stage == STREAM_LEAVING || stream->stage == STREAM_TURN ||
+                    (stream->stage == STREAM_HTTP && stream->requests > 0);
     stream_doom(stream, expected ? FRONT_LOG_DEBUG : FRONT_LOG_INFO, lateness(stream, now));
 }
 
@@ -157,7 +164,8 @@ void stream_doom(struct stream *stream, enum front_log_level level, const char *
     if (stream->doomed)
         return;
     struct front *front = stream->front;
-    front_log(front, level, stream->tls ? "tls" : "tcp", &stream->flow.client, text);
+    const char *what = stream->websocket ? "websocket" : stream->tls ? "tls" : "tcp";
+    front_log(front, level, what, &stream->flow.client, text);
     stream->doomed = true;
     loop_remove(front->worker->loop, &stream->source);
     timers_cancel(front_timers(front), &stream->timer);
@@ -186,6 +194,7 @@ static void stream_destroy(struct stream *stream, struct now now)
     if (stream->allocated)
         turn_server_flow_closed(front->server, &stream->flow, now);
     bridge_leave(&stream->bridge);
+    websocket_destroy(stream, now);
     say_goodbye(stream);
     list_remove(&stream->in_front);
     front->stream_count--;

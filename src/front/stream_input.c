@@ -34,6 +34,8 @@ static size_t take_proxy_header(struct stream *stream, const uint8_t *bytes, siz
         stream->flow.client = header.source;
         stream->flow.server = header.destination;
     }
+    stream->proxied = true;
+    stream->secure = header.tls;
     if (header.tls) /* which ended at the balancer */
         stream->kind = FRONT_LISTEN_ANY;
     struct front *front = stream->front;
@@ -51,6 +53,7 @@ static void start_tls(struct stream *stream)
     else if (tls_session_create_server(front->settings->tls, &stream->tls) != 0)
         stream_doom(stream, FRONT_LOG_ERROR, error_text(ERR_MEMORY));
     stream->flow.transport = TURN_TLS;
+    stream->secure = true;
     stream->stage = STREAM_FIRST_MESSAGE;
 }
 
@@ -69,16 +72,24 @@ static size_t take_first_byte(struct stream *stream, const uint8_t *bytes, size_
     return 0;
 }
 
+/* What came is not TURN. */
+static void refuse(struct stream *stream, const char *text, struct now now)
+{
+    if (stream->websocket)
+        websocket_leave(stream, WEBSOCKET_PROTOCOL_ERROR, "neither STUN nor ChannelData", now);
+    else
+        stream_doom(stream, FRONT_LOG_INFO, text);
+}
+
 static size_t take_first_message(struct stream *stream, const uint8_t *bytes, size_t length, struct now now)
 {
-    (void)now;
     enum first_bytes first = first_bytes_of_stream(bytes[0]);
-    if (first == FIRST_BYTES_HTTP) {
+    if (first == FIRST_BYTES_HTTP && !stream->websocket) {
         stream->stage = STREAM_HTTP;
         return 0;
     }
     if (first != FIRST_BYTES_STUN || (length >= STUN_HEADER_SIZE && !stun_header_looks_right(bytes, length))) {
-        stream_doom(stream, FRONT_LOG_INFO, "closed: it speaks neither STUN nor HTTP");
+        refuse(stream, "closed: it speaks neither STUN nor HTTP", now);
         return length;
     }
     if (length >= STUN_HEADER_SIZE && (size_t)stun_frame_length(bytes, length) <= length)
@@ -90,7 +101,8 @@ static size_t take_first_message(struct stream *stream, const uint8_t *bytes, si
 static bool belongs_elsewhere(struct stream *stream, const uint8_t *frame, size_t length)
 {
     struct front *front = stream->front;
-    if (stream->allocated || front->front_count < 2 || first_bytes_of_stream(frame[0]) != FIRST_BYTES_STUN)
+    if (stream->allocated || stream->websocket || front->front_count < 2 ||
+        first_bytes_of_stream(frame[0]) != FIRST_BYTES_STUN)
         return false;
     int worker = turn_connection_bind_worker(frame, length);
     if (worker < 0 || (unsigned)worker >= front->front_count || (unsigned)worker == front->worker->index)
@@ -112,7 +124,7 @@ static size_t take_frames(struct stream *stream, const uint8_t *bytes, size_t le
         if (frame > 0 && belongs_elsewhere(stream, bytes + at, (size_t)frame))
             break;
         if (frame < 0 || turn_server_receive(server, &stream->flow, bytes + at, (size_t)frame, now) < 0) {
-            stream_doom(stream, FRONT_LOG_INFO, "closed: it sent something that is neither STUN nor ChannelData");
+            refuse(stream, "closed: it sent something that is neither STUN nor ChannelData", now);
             break;
         }
         at += (size_t)frame;
@@ -152,6 +164,7 @@ static step *const steps[STREAM_STAGES] = {
     [STREAM_FIRST_MESSAGE] = take_first_message,
     [STREAM_TURN] = take_frames,
     [STREAM_HTTP] = stream_http,
+    [STREAM_WEBSOCKET] = take_nothing, /* it has no bytes but messages */
     [STREAM_JOINED] = take_bytes_for_peer,
     [STREAM_MOVING] = take_nothing,
     [STREAM_LEAVING] = take_and_forget,
@@ -166,12 +179,13 @@ static size_t announced(const struct stream *stream, const uint8_t *bytes, size_
     return frame > 0 ? (size_t)frame : 0;
 }
 
-/* Takes what can be taken of |bytes| and returns how many that were. Stops where TLS begins. */
+/* Takes what can be taken of |bytes| and returns how many that were. Stops where TLS or a WebSocket begins. */
 static size_t consume(struct stream *stream, const uint8_t *bytes, size_t length, struct now now)
 {
     const struct tls_session *tls = stream->tls;
+    const struct front_websocket *websocket = stream->websocket;
     size_t at = 0;
-    while (at < length && !stream->doomed && stream->tls == tls) {
+    while (at < length && !stream->doomed && stream->tls == tls && stream->websocket == websocket) {
         uint8_t stage = stream->stage;
         size_t taken = steps[stage](stream, bytes + at, length - at, now);
         at += taken;
@@ -190,21 +204,61 @@ static void keep(struct stream *stream, const uint8_t *bytes, size_t length)
         stream_doom(stream, FRONT_LOG_INFO, "closed: no room for an incomplete message");
 }
 
+/* What consume() has left of bytes that were no WebSocket's when it began. */
+static void settle(struct stream *stream, const uint8_t *bytes, size_t length, struct now now)
+{
+    keep(stream, bytes, stream->websocket ? 0 : length);
+    if (stream->websocket)
+        websocket_receive(stream, bytes, length, now);
+}
+
 void stream_continue(struct stream *stream, const uint8_t *bytes, size_t length, struct now now)
 {
+    if (stream->websocket) {
+        websocket_receive(stream, bytes, length, now);
+        return;
+    }
+    size_t taken = consume(stream, bytes, length, now);
+    settle(stream, bytes + taken, length - taken, now);
+}
+
+/* Puts what was kept at the start of |into|, which nobody may borrow from any more. Returns its length. */
+static size_t restore_into(struct stream *stream, uint8_t *into)
+{
+    front_flush_datagrams(stream->front);
+    size_t length = buffer_length(stream->rest);
+    if (length > 0)
+        memcpy(into, stream->rest->bytes + stream->rest->start, length);
+    return length;
+}
+
+/* The same for |input|. What a WebSocket keeps is payload, and does not stand before the bytes that are read. */
+static size_t restore(struct stream *stream)
+{
+    if (!stream->websocket)
+        return restore_into(stream, stream->front->input);
+    front_flush_datagrams(stream->front);
+    return 0;
+}
+
+size_t stream_payload_begin(struct stream *stream)
+{
+    return restore_into(stream, stream->front->payload);
+}
+
+void stream_payload_end(struct stream *stream, size_t length, struct now now)
+{
+    const uint8_t *bytes = stream->front->payload;
     size_t taken = consume(stream, bytes, length, now);
     keep(stream, bytes + taken, length - taken);
 }
 
-/* Puts what was kept at the start of |input|, which nobody may borrow from any more. Returns its length. */
-static size_t restore(struct stream *stream)
+void stream_go_on(struct stream *stream, struct now now)
 {
-    struct front *front = stream->front;
-    front_flush_datagrams(front);
-    size_t length = buffer_length(stream->rest);
+    size_t length = restore(stream);
     if (length > 0)
-        memcpy(front->input, stream->rest->bytes + stream->rest->start, length);
-    return length;
+        stream_continue(stream, stream->front->input, length, now);
+    front_flush_datagrams(stream->front);
 }
 
 /* The client's last byte has been read. */
@@ -215,7 +269,9 @@ static void input_end(struct stream *stream)
     stream->input_ended = true;
     if (stream->stage == STREAM_JOINED && stream->bridge.other)
         stream->bridge.other->finish(stream->bridge.other);
-    if ((stream->stage != STREAM_JOINED && stream->stage != STREAM_LEAVING) || stream->output_closed)
+    bool speaks_on = stream->stage == STREAM_JOINED || stream->stage == STREAM_LEAVING ||
+                     (stream->stage == STREAM_HTTP && stream_congested(stream));
+    if (!speaks_on || stream->output_closed)
         stream_doom(stream, FRONT_LOG_DEBUG, "closed by the client");
     stream_watch(stream);
 }
@@ -278,9 +334,13 @@ static void plain_readable(struct stream *stream, struct now now)
     if (got == 0)
         return;
     size_t length = kept + got;
+    if (!undecided) {
+        stream_continue(stream, front->input, length, now);
+        return;
+    }
     size_t taken = consume(stream, front->input, length, now);
     if (stream->doomed || !stream->tls) {
-        keep(stream, front->input + taken, length - taken);
+        settle(stream, front->input + taken, length - taken, now);
         return;
     }
     /* What TLS decrypts goes to |input|. */

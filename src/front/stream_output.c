@@ -71,7 +71,17 @@ void stream_write(struct stream *stream, const uint8_t *bytes, size_t length, st
 
 static size_t packet_start(const struct staging *staging, unsigned index)
 {
-    return index > 0 ? staging->packets[index - 1].end : 0;
+    return index > 0 ? staging->packets[index - 1].end : STAGING_HEADROOM;
+}
+
+/* Writes the packets of a batch as one WebSocket message. Its head takes the place of what stands before them:
+ * headroom, or packets that have been written. */
+static void write_message(struct stream *stream, size_t start, size_t length, struct now now)
+{
+    uint8_t head[WS_FRAME_HEAD_MAX], *bytes = stream->front->staging.bytes + start;
+    size_t head_length = ws_frame_head(WS_BINARY, length, NULL, head);
+    memcpy(bytes - head_length, head, head_length);
+    stream_write(stream, bytes - head_length, head_length + length, now);
 }
 
 /* Writes the staged packets from |first| to before |last| at once. A socket that does not take all of it is given
@@ -80,7 +90,9 @@ static void write_batch(struct stream *stream, unsigned first, unsigned last, st
 {
     const struct staging *staging = &stream->front->staging;
     size_t start = packet_start(staging, first), length = packet_start(staging, last) - start;
-    if (!stream->tls || last - first > SEPARATE_RECORDS_MAX) {
+    if (stream->in_messages) {
+        write_message(stream, start, length, now);
+    } else if (!stream->tls || last - first > SEPARATE_RECORDS_MAX) {
         stream_write(stream, staging->bytes + start, length, now);
     } else {
         struct tls_output output = {.bytes = stream->front->output, .size = sizeof stream->front->output};
@@ -154,6 +166,12 @@ void staging_run(struct loop_task *task, struct now now)
     staging_flush(container_of(task, struct front, staging.flush), now);
 }
 
+static void staging_begin(struct staging *staging)
+{
+    staging->length = STAGING_HEADROOM;
+    staging->count = 0;
+}
+
 /* The next |length| bytes of the staging memory have become a packet. */
 static void staging_add(struct staging *staging, size_t length, enum turn_class class)
 {
@@ -173,7 +191,7 @@ void stream_link_send(struct front_link *link, const struct turn_flow *flow, con
         return;
     struct now now = loop_now(front->worker->loop);
     if (staging->stream &&
-        (staging->stream != stream || staging->count == STAGED_MAX || STAGING_SIZE - staging->length < length))
+        (staging->stream != stream || staging->count == STAGED_MAX || sizeof staging->bytes - staging->length < length))
         staging_flush(front, now);
     if (!staging->stream && stream_congested(stream)) {
         queue_packet(stream, packet, now);
@@ -182,7 +200,7 @@ void stream_link_send(struct front_link *link, const struct turn_flow *flow, con
     }
     if (!staging->stream) {
         staging->stream = stream;
-        staging->length = staging->count = 0;
+        staging_begin(staging);
         loop_defer(front->worker->loop, &staging->flush);
     }
     turn_packet_copy(packet, staging->bytes + staging->length);
@@ -225,6 +243,8 @@ static void output_drained(struct stream *stream, struct now now)
         output_close(stream, now);
     if (stream->bridge.other && !stream->unsent)
         stream->bridge.other->resume(stream->bridge.other);
+    if (stream->stage == STREAM_HTTP)
+        stream_http_drained(stream, now);
 }
 
 /* Stages what may go next of the queue. */
@@ -232,10 +252,10 @@ static void queue_to_staging(struct stream *stream, struct now now)
 {
     struct front *front = stream->front;
     struct staging *staging = &front->staging;
-    staging->length = staging->count = 0;
-    while (staging->length < stream->allowance && staging->count < STAGED_MAX) {
+    staging_begin(staging);
+    while (staging->length < STAGING_HEADROOM + stream->allowance && staging->count < STAGED_MAX) {
         size_t length = stream_queue_take(&stream->queue, &front->blocks, staging->bytes + staging->length, 1,
-                                          STAGING_SIZE - staging->length, now.monotonic_ns);
+                                          sizeof staging->bytes - staging->length, now.monotonic_ns);
         if (length == 0)
             break;
         staging_add(staging, length, TURN_CLASS_LIVE);

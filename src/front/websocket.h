@@ -12,6 +12,8 @@ struct front_websocket;
 
 /* Longest message that comes in; a longer one closes with 1009. */
 #define FRONT_WEBSOCKET_MESSAGE_MAX 65535
+/* Bytes of messages that wait for a client that reads more slowly than they come; one with more is closed. */
+#define FRONT_WEBSOCKET_QUEUE_MAX (256 * 1024)
 
 /* Close codes, RFC 6455 §7.4.1. */
 enum front_websocket_close {
@@ -36,9 +38,15 @@ struct front_websocket_user {
     void (*closed)(void *user, struct now now);
 };
 
-/* Sends one text message; |bytes| is copied. A client that does not read is closed, never waited for. */
+/* Sends one message, as text where it is UTF-8 and binary where not; |bytes| is copied. One longer than
+ * FRONT_WEBSOCKET_MESSAGE_MAX is dropped. A client that does not read is closed, never waited for. */
 void front_websocket_send(struct front_websocket *websocket, const void *bytes, size_t length);
 /* Says good-bye with |code| and |reason| (at most 123 bytes). closed() follows at the end of the turn or later. */
 void front_websocket_close(struct front_websocket *websocket, enum front_websocket_close code, const char *reason);
+
+/* Its client has proved who it is: the WebSocket may stay as long as it answers pings. Before that it counts as a
+ * connection half open, and is closed when its first message fails to come within the hand-shake's deadline, or a
+ * further one within the idle time. */
+void front_websocket_established(struct front_websocket *websocket);
 
 #endif

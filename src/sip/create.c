@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "sip/field.h"
 #include "sip/message.h"
 #include "sip/value.h"
@@ -100,7 +101,7 @@ static int copy_field(osip_message_t *to, const osip_message_t *from, const char
         if (result < 0)
             break;
         result = sip_field_put(to, name, span_of_text(text), -1);
-        osip_free(text);
+        memory_free(text);
     }
     return result == ERR_NOT_FOUND ? 0 : result;
 }
@@ -172,8 +173,8 @@ static osip_message_t *companion(const osip_message_t *original, const char *met
     if (request && (osip_to_to_str(to, &to_text) != OSIP_SUCCESS || copy_field(request, original, "Via", false) != 0 ||
                     copy_fields(request, original, same) != 0 || sip_field_add(request, "To", to_text) != 0))
         sip_message_destroy(&request);
-    osip_free(uri);
-    osip_free(to_text);
+    memory_free(uri);
+    memory_free(to_text);
     if (!request)
         return NULL;
     char *cseq_method = sip_text_of(span_of_text(method));
@@ -181,7 +182,7 @@ static osip_message_t *companion(const osip_message_t *original, const char *met
         sip_message_destroy(&request);
         return NULL;
     }
-    osip_free(request->cseq->method);
+    memory_free(request->cseq->method);
     request->cseq->method = cseq_method;
     return request;
 }

@@ -26,7 +26,7 @@ static void add_bytes(struct text *text, const void *bytes, size_t length)
         return;
     }
     size_t size = text->size ? text->size : TEXT_FIRST_SIZE;
-    while (size < text->length + length)
+    while (size < text->length + length + 1) /* with a NUL */
         size *= 2;
     if (size != text->size) {
         char *larger = memory_resize(text->bytes, size);
@@ -66,7 +66,7 @@ static void add_start_line(struct text *text, const osip_message_t *message)
         add_text(text, " ");
         add_text(text, uri ? uri : "");
         add_text(text, " SIP/2.0\r\n");
-        osip_free(uri);
+        memory_free(uri);
         return;
     }
     char line[16];
@@ -83,7 +83,7 @@ static void add_field(struct text *text, const osip_message_t *message, const ch
     int result = 0;
     for (unsigned i = 0; (result = sip_field_text(message, sip_field_kind(name), i, &value)) == 0; i++) {
         add_line(text, name, value);
-        osip_free(value);
+        memory_free(value);
     }
     if (result == ERR_MEMORY && !text->error)
         text->error = ERR_MEMORY;
@@ -112,6 +112,7 @@ int sip_message_encode(osip_message_t *message, char **text_out)
         memory_free(text.bytes);
         return text.error;
     }
+    text.bytes[text.length] = '\0';
     *text_out = text.bytes;
     return (int)text.length;
 }

@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "sip/grammar.h"
 #include "sip/head.h"
 #include "sip/value.h"
@@ -343,7 +344,7 @@ int sip_field_remove_first(osip_message_t *message, const char *name)
     char *rest = sip_text_of(sip_trimmed((struct span){list.at, (size_t)(list.end - list.at)}));
     if (!rest)
         return ERR_MEMORY;
-    osip_free(header->hvalue);
+    memory_free(header->hvalue);
     header->hvalue = rest;
     return 0;
 }

@@ -191,6 +191,12 @@ static int read_body(osip_message_t *message, const struct sip_head *head, struc
     return put_body(message, rest);
 }
 
+static bool is_branch(const char *text)
+{
+    struct sip_cursor cursor = sip_cursor_over(span_of_text(text));
+    return sip_take_token(&cursor).length > 0 && sip_cursor_done(&cursor) && strcmp(text, MAGIC_COOKIE) != 0;
+}
+
 /* What every message has (§8.1.1), and what its values have to be to each other. */
 static int check_whole(const osip_message_t *message)
 {
@@ -200,7 +206,7 @@ static int check_whole(const osip_message_t *message)
         return ERR_MALFORMED;
     const osip_via_t *via = osip_list_get(&message->vias, 0);
     const char *branch = sip_parameter_find(&via->via_params, "branch");
-    if (!branch || branch[0] == '\0' || branch[0] == '"' || strcmp(branch, MAGIC_COOKIE) == 0)
+    if (!branch || !is_branch(branch))
         return ERR_MALFORMED;
     uint32_t hops = 0;
     int result = sip_field_number(message, "Max-Forwards", &hops);

@@ -1,9 +1,9 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
-#include <osipparser2/osip_port.h>
 #include <string.h>
 #include <strings.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "sip/grammar.h"
 #include "sip/message.h"
 #include "sip/value.h"
@@ -32,15 +32,15 @@ int sip_parameter_set(osip_list_t *parameters, const char *name, const char *val
         return ERR_MEMORY;
     osip_generic_param_t *parameter = find(parameters, name);
     if (parameter) {
-        osip_free(parameter->gvalue);
+        memory_free(parameter->gvalue);
         parameter->gvalue = value_text;
         return 0;
     }
     char *name_text = sip_text_of(span_of_text(name));
     int result = name_text ? sip_parameter_add(parameters, name_text, value_text) : ERR_MEMORY;
     if (result < 0) {
-        osip_free(name_text);
-        osip_free(value_text);
+        memory_free(name_text);
+        memory_free(value_text);
     }
     return result;
 }

@@ -3,6 +3,7 @@
 #include <osipparser2/osip_uri.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "sip/grammar.h"
 #include "sip/message.h"
 #include "sip/value.h"
@@ -77,7 +78,7 @@ static int unescape(struct span text, char **out)
         }
         int high = hexadecimal(from[1]), low = high < 0 ? -1 : hexadecimal(from[2]);
         if (low < 0 || (high == 0 && low == 0)) {
-            osip_free(*out);
+            memory_free(*out);
             *out = NULL;
             return ERR_MALFORMED;
         }
@@ -98,8 +99,8 @@ static int add_pair(osip_list_t *list, struct span name, struct span value)
     if (result == 0)
         result = sip_parameter_add(list, name_text, value_text);
     if (result != 0) {
-        osip_free(name_text);
-        osip_free(value_text);
+        memory_free(name_text);
+        memory_free(value_text);
     }
     return result;
 }
@@ -206,7 +207,7 @@ static int read_opaque(struct sip_cursor *cursor, osip_uri_t *uri)
     int result = unescape(rest, &unescaped);
     if (result < 0)
         return result;
-    osip_free(unescaped);
+    memory_free(unescaped);
     uri->string = sip_text_of(rest);
     return uri->string ? 0 : ERR_MEMORY;
 }

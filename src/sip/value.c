@@ -4,13 +4,14 @@
 #include <osipparser2/osip_port.h>
 
 #include "base/error.h"
+#include "base/memory.h"
 #include "sip/message.h"
 
 #define CSEQ_MAX 0x7fffffffu /* RFC 3261 §8.1.1.5 */
 
 char *sip_text_of(struct span text)
 {
-    char *copy = osip_malloc(text.length + 1);
+    char *copy = memory_resize(NULL, text.length + 1);
     if (!copy)
         return NULL;
     if (text.length > 0)
@@ -51,8 +52,8 @@ static int add_parameter(osip_list_t *list, struct span name, struct span value)
     if (result == 0)
         result = sip_parameter_add(list, name_text, value_text);
     if (result < 0) {
-        osip_free(name_text);
-        osip_free(value_text);
+        memory_free(name_text);
+        memory_free(value_text);
     }
     return result;
 }

@@ -20,16 +20,16 @@ int sip_value_read_cseq(struct span text, osip_cseq_t **out);
 int sip_value_read_call_id(struct span text, osip_call_id_t **out);
 int sip_value_read_content_type(struct span text, osip_content_type_t **out);
 
-/* Takes host[:port] into texts of libosip2's, which are the caller's after errors too; |blanks|: white space may stand
+/* Takes host[:port] into texts that are the caller's, after errors too; |blanks|: white space may stand
  * around the colon. Returns 0, ERR_MALFORMED or ERR_MEMORY. */
 int sip_value_read_host(struct sip_cursor *cursor, bool blanks, char **host_out, char **port_out);
 
-/* Adds a parameter behind the others; both texts are osip's, |value| may be NULL. Takes them, or leaves them to the
+/* Adds a parameter behind the others; |value| may be NULL. Takes them, or leaves them to the
  * caller and returns ERR_MALFORMED (there is one of that name: which of two counts, two readers may see differently),
  * ERR_TOO_LARGE or ERR_MEMORY. */
 int sip_parameter_add(osip_list_t *list, char *name, char *value);
 
-/* A copy that osip_free() takes; NULL where memory is short. */
+/* A copy; NULL where memory is short. libosip2 frees what it is given as we do: sip_init(). */
 char *sip_text_of(struct span text);
 
 #endif

@@ -1,7 +1,6 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "sip/via.h"
 
-#include <osipparser2/osip_port.h>
 #include <stdio.h>
 #include <string.h>
 #include <strings.h>

@@ -19,7 +19,7 @@ struct wish {
 /* RFC 6062 §5.1: TCP is relayed for clients that come by a stream, without the attributes that are about datagrams. */
 static enum stun_error_code wish_read_tcp(const struct turn_request *request)
 {
-    if (!request->server->settings->tcp_relay)
+    if (!request->server->settings->tcp_relay || request->flow->transport == TURN_WEBSOCKET)
         return STUN_UNSUPPORTED_TRANSPORT;
     bool about_datagrams = stun_message_find(request->message, STUN_EVEN_PORT) ||
                            stun_message_find(request->message, STUN_DONT_FRAGMENT) ||

@@ -222,7 +222,7 @@ enum stun_error_code turn_connection_bind(struct turn_request *request, struct s
 {
     (void)answer;
     /* A control connection is no data connection, and datagrams are none either. */
-    if (!turn_transport_is_stream(request->flow->transport) || request->allocation)
+    if (!turn_transport_joins(request->flow->transport) || request->allocation)
         return STUN_BAD_REQUEST;
     uint32_t id = load_u32(stun_message_find(request->message, STUN_CONNECTION_ID)->value);
     struct peer_connection *connection = find_id(request->server, id);

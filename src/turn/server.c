@@ -18,7 +18,7 @@
 
 const char *turn_transport_name(enum turn_transport transport)
 {
-    static const char *const names[TURN_TRANSPORT_COUNT] = {"udp", "tcp", "tls", "dtls"};
+    static const char *const names[TURN_TRANSPORT_COUNT] = {"udp", "tcp", "tls", "dtls", "websocket"};
     return names[transport];
 }
 

@@ -24,11 +24,17 @@ enum turn_transport {
     TURN_TCP,
     TURN_TLS,
     TURN_DTLS,
+    TURN_WEBSOCKET, /* a byte stream as well: docs/turn-over-websocket.md */
 };
-#define TURN_TRANSPORT_COUNT 4
-/* "udp", "tcp", "tls", "dtls"; static. */
+#define TURN_TRANSPORT_COUNT 5
+/* "udp", "tcp", "tls", "dtls", "websocket"; static. */
 const char *turn_transport_name(enum turn_transport transport);
 static inline bool turn_transport_is_stream(enum turn_transport t)
+{
+    return t == TURN_TCP || t == TURN_TLS || t == TURN_WEBSOCKET;
+}
+/* Whether RFC 6062 is served: a data connection is a stream of bare bytes, which no WebSocket is. */
+static inline bool turn_transport_joins(enum turn_transport t)
 {
     return t == TURN_TCP || t == TURN_TLS;
 }

@@ -128,8 +128,12 @@ class StreamFlow:
 
     def read_exactly(self, size, deadline):
         data = b""
-        while len(data) < size:
-            data += self.read(deadline)
+        try:
+            while len(data) < size:
+                data += self.read(deadline)
+        except TimeoutError:
+            self.buffer = data
+            raise
         self.buffer = data[size:]
         return data[:size]
 

@@ -16,6 +16,7 @@ import yaml
 from flows import StreamFlow, UdpFlow, family_of
 from stun import Malformed, Message, Method
 from turn import Client, Credentials
+from websocket import TurnFlow
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
 POSTERND = pathlib.Path(os.environ.get("POSTERND", ROOT / "build" / "posternd"))
@@ -220,14 +221,17 @@ class Posternd:
         return context
 
     def flow(self, way="udp", source=None, **options):
-        """|way| is udp, tcp or tls, with a 6 behind it for IPv6."""
+        """|way| is udp, tcp or tls, or ws or wss for TURN over WebSocket, with a 6 behind it for IPv6."""
         transport, ip = way.rstrip("6"), "::1" if way.endswith("6") else "127.0.0.1"
         if transport == "udp":
             return UdpFlow((ip, self.port), source, **options)
         if transport == "tcp":
             return StreamFlow((ip, self.port), source, **options)
+        if transport == "ws":
+            return TurnFlow((ip, self.port), source, **options)
         options.setdefault("tls", self.tls())
-        return StreamFlow((ip, self.tls_port), source, **options)
+        kind = TurnFlow if transport == "wss" else StreamFlow
+        return kind((ip, self.tls_port), source, **options)
 
     def client(self, way="udp", credentials=ALICE, **options):
         return Client(self.flow(way, **options), credentials)

@@ -38,7 +38,7 @@ def test_one_port_takes_udp_tcp_tls_and_http(server, connect):
     assert connect(server, "tcp").allocate().ok
     with Client(StreamFlow(address, tls=server.tls()), ALICE) as client:
         assert client.allocate().ok
-    assert http_get(StreamFlow(address)).startswith(b"HTTP/1.1 200")
+    assert http_get(StreamFlow(address)).startswith(b"HTTP/1.1 308")
     assert http_get(StreamFlow(address, tls=server.tls())).startswith(b"HTTP/1.1 200")
 
 

@@ -89,10 +89,17 @@ def test_header_and_first_message_may_share_a_segment(behind, version):
         assert answer.address(Attr.XOR_MAPPED_ADDRESS) == REAL[0]
 
 
-def test_http_is_served_behind_the_header(behind):
-    with through(behind, version_2(REAL[0])) as client:
-        client.flow.send(b"GET / HTTP/1.1\r\nHost: x\r\n\r\n")
-        assert client.flow.read(soon()).startswith(b"HTTP/1.1 200")
+# PP2_TYPE_SSL: the client came by TLS, its certificate, if any, is good.
+SSL = extension(0x20, b"\x01" + bytes(4))
+
+
+@pytest.mark.parametrize("extensions, status", [(SSL, b"200"), (b"", b"308")], ids=["tls", "plain"])
+def test_http_behind_the_header_is_as_safe_as_the_balancer_says(behind, extensions, status):
+    with through(behind, version_2(REAL[0], extensions=extensions)) as client:
+        client.flow.send(b"GET / HTTP/1.1\r\nHost: x:80\r\n\r\n")
+        answer = client.flow.read(soon())
+        assert answer.startswith(b"HTTP/1.1 " + status)
+        assert (b"Location: https://x/\r\n" in answer) == (status == b"308")
 
 
 @pytest.mark.parametrize("version", [version_1, version_2])

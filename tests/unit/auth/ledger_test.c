@@ -130,6 +130,25 @@ static void half_open_connections_are_limited_apart_from_allocations(void **stat
     ledger_destroy(&ledger);
 }
 
+static void websockets_are_limited_by_source_and_come_back(void **state)
+{
+    (void)state;
+    struct ledger *ledger = built((struct ledger_limits){.websockets_per_source = 2, .half_open_per_source = 1});
+    struct address one = address_of("2001:db8::1"), same_site = address_of("2001:db8::2:0:0:1");
+    struct address two = address_of("2001:db8:0:1::1");
+    struct ledger_source *sources[4] = {NULL};
+    assert_int_equal(ledger_websocket_begin(ledger, &one, &sources[0]), 0);
+    assert_int_equal(ledger_websocket_begin(ledger, &same_site, &sources[1]), 0);
+    assert_int_equal(ledger_websocket_begin(ledger, &one, &sources[2]), ERR_FULL);
+    assert_int_equal(ledger_websocket_begin(ledger, &two, &sources[2]), 0);
+    ledger_websocket_end(ledger, &sources[0]);
+    assert_int_equal(ledger_websocket_begin(ledger, &one, &sources[0]), 0);
+    for (int i = 0; i < 4; i++)
+        ledger_websocket_end(ledger, &sources[i]);
+    assert_int_equal(ledger_totals(ledger).sources, 0);
+    ledger_destroy(&ledger);
+}
+
 /* Asks for |bytes| each millisecond of a second; returns what was granted. */
 static uint64_t leased_in_a_second(struct ledger *ledger, struct ledger_user *user, uint64_t bytes, uint64_t start_ms)
 {
@@ -330,6 +349,7 @@ int main(void)
         cmocka_unit_test(limit_per_source_counts_an_ipv6_site_as_one),
         cmocka_unit_test(limit_of_all_is_told_apart),
         cmocka_unit_test(half_open_connections_are_limited_apart_from_allocations),
+        cmocka_unit_test(websockets_are_limited_by_source_and_come_back),
         cmocka_unit_test(bandwidth_of_a_user_is_what_the_limit_says),
         cmocka_unit_test(bandwidth_is_not_renewed_by_a_new_allocation),
         cmocka_unit_test(bandwidth_of_a_low_limit_is_not_renewed_either),

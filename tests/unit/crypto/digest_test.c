@@ -33,6 +33,8 @@ static void hashes_equal_the_published_ones(void **state)
     struct span abc = text("abc");
     crypto_md5(&abc, 1, out);
     assert_hex(out, MD5_SIZE, "900150983cd24fb0d6963f7d28e17f72");
+    crypto_sha1(&abc, 1, out); /* FIPS 180-4 */
+    assert_hex(out, SHA1_SIZE, "a9993e364706816aba3e25717850c26c9cd0d89d");
     crypto_sha256(&abc, 1, out); /* FIPS 180-4 */
     assert_hex(out, SHA256_SIZE, "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad");
 }
