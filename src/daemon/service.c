@@ -8,8 +8,10 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "daemon/edge_service.h"
+#include "daemon/log.h"
 #include "daemon/service_log.h"
 #include "daemon/shared.h"
+#include "daemon/turn_service.h"
 #include "front/front.h"
 #include "front/udp.h"
 #include "net/socket.h"
@@ -34,7 +36,8 @@ struct service {
     const struct settings *settings;
     struct shared shared;
     struct front_settings front_settings;
-    struct edge_service *edge; /* NULL: off */
+    struct turn_service *turn_service; /* NULL: there is nothing to hand out, or nobody to ask for it */
+    struct edge_service *edge;         /* NULL: off */
     unsigned worker_count;
     struct worker *threads[WORKERS_MAX];
     struct front *fronts[WORKERS_MAX];
@@ -162,6 +165,9 @@ static int edge_init(struct service *service, struct settings_error *error)
     const struct edge_service_parts parts = {
         .settings = service->settings,
         .tls = service->shared.tls,
+        .tokens = service->shared.issuing.tokens,
+        .provision = service->shared.issuing.provision,
+        .revocations = service->shared.issuing.revocations,
         .workers = service->threads,
         .worker_count = service->worker_count,
     };
@@ -215,6 +221,10 @@ static void front_settings_init(struct service *service)
         .websocket_keepalive_s = settings->edge_keepalive_s,
         .log = service_log_front,
     };
+    if (service->turn_service) {
+        service->front_settings.services = turn_service_row(service->turn_service);
+        service->front_settings.service_count = 1;
+    }
 }
 
 int service_create(const struct settings *settings, struct service **out, struct settings_error *error)
@@ -227,8 +237,10 @@ int service_create(const struct settings *settings, struct service **out, struct
     }
     service->settings = settings;
     service->worker_count = count;
-    int result =
-        tables_create(service) == 0 ? shared_init(&service->shared, settings, error) : fail_memory(service, error);
+    int result = tables_create(service) == 0 ? shared_init(&service->shared, settings, true, error)
+                                             : fail_memory(service, error);
+    if (result == 0)
+        result = turn_service_create(&service->shared, &service->turn_service, error);
     if (result == 0) {
         front_settings_init(service);
         result = sockets_open(service, error);
@@ -248,7 +260,7 @@ int service_create(const struct settings *settings, struct service **out, struct
 int service_check(const struct settings *settings, struct settings_error *error)
 {
     struct shared shared;
-    int result = shared_init(&shared, settings, error);
+    int result = shared_init(&shared, settings, false, error);
     shared_fini(&shared);
     return result;
 }
@@ -262,6 +274,13 @@ int service_start(struct service *service)
         service->workers[i].started = true;
     }
     return 0;
+}
+
+void service_tend(struct service *service)
+{
+    struct revocations *revocations = service->shared.issuing.revocations;
+    if (revocations && revocations_maintain(revocations, net_now().wall_s) != 0)
+        log_event(LOG_SYSTEM, "file=" ISSUING_REVOCATIONS_FILE " text=\"cannot be written: %s\"", strerror(errno));
 }
 
 void service_stop(struct service *service)
@@ -309,6 +328,7 @@ void service_destroy(struct service **slot)
         memory_free(worker->fds);
         memory_free(worker->udp);
     }
+    turn_service_destroy(&service->turn_service);
     shared_fini(&service->shared);
     memory_free(service);
 }
