@@ -5,10 +5,13 @@
         2001:db8:1::/64                              2001:db8:2::/64
 
     client .10 ──┐                                  ┌── server .5
-                 ├── router .1 (NAT, nftables) .1 ──┤
-    proxy  .3 ───┘                                  └── peer .77
+                 ├── router .1 (NAT, nftables) .1 ──┼── core   .6   (where a SIP core is asked for)
+    proxy  .3 ───┘              │                   └── peer  .77
+                                │
+    friend .10 ─────────────────┘ elsewhere 198.51.100.0/24, 2001:db8:3::/64: a second network behind the
+                                  same router with a profile of its own (where a friend is asked for)
 
-The two segments are bridges inside the router's namespace. No interface leads into the
+The segments are bridges inside the router's namespace. No interface leads into the
 namespace that the lab was started from, so no packet finds a way out of it.
 """
 
@@ -43,11 +46,14 @@ HOSTS = {
         Host("proxy", "inside", "192.0.2.3", "2001:db8:1::3", ("proxy.example.org",)),
         Host("server", "outside", "203.0.113.5", "2001:db8:2::5", ("turn.example.org",)),
         Host("peer", "outside", "203.0.113.77", "2001:db8:2::77", ("peer.example.org",)),
+        Host("core", "outside", "203.0.113.6", "2001:db8:2::6", ("core.example.org",)),
+        Host("friend", "elsewhere", "198.51.100.10", "2001:db8:3::10", ("friend.example.org",)),
     )
 }
 GATEWAYS = {
     "inside": ("192.0.2.1", "2001:db8:1::1"),
     "outside": ("203.0.113.1", "2001:db8:2::1"),
+    "elsewhere": ("198.51.100.1", "2001:db8:3::1"),
 }
 
 # Forbidden packets vanish, as real firewalls do it: a client learns nothing and has to wait.
@@ -59,14 +65,18 @@ table inet firewall {{
         ct state established,related accept
         iifname "inside" oifname "inside" accept
         iifname "outside" oifname "outside" accept
-        iifname "inside" oifname "outside" jump leaving
+        iifname "inside" oifname "outside" jump leaving_inside
+        iifname "elsewhere" oifname "outside" jump leaving_elsewhere
     }}
-    chain leaving {{
-{rules}
+    chain leaving_inside {{
+{inside}
+    }}
+    chain leaving_elsewhere {{
+{elsewhere}
     }}
     chain translate {{
         type nat hook postrouting priority srcnat;
-        ip saddr 192.0.2.0/24 oifname "outside" masquerade
+        ip saddr {{ 192.0.2.0/24, 198.51.100.0/24 }} oifname "outside" masquerade
     }}
 }}
 """
@@ -77,12 +87,16 @@ def ip(*arguments):
 
 
 class Network:
-    """Namespaces from |__enter__| to |__exit__|; |identity| keeps several labs apart."""
+    """Namespaces from |__enter__| to |__exit__|; |identity| keeps several labs apart. |friend| is the profile of a
+    second network, or None; |core| adds the host of a SIP core."""
 
-    def __init__(self, identity, profile):
+    def __init__(self, identity, profile, friend=None, core=False):
         self.identity = identity
         self.profile = profile
+        self.friend = friend
         self.folder = RUN_FOLDER / identity
+        absent = {"proxy": not profile.proxy, "friend": friend is None, "core": not core}
+        self.hosts = [host for host in HOSTS.values() if not absent.get(host.name)]
 
     def namespace(self, host_name):
         return f"postern-{self.identity}-{host_name}"
@@ -111,21 +125,15 @@ class Network:
         for key in ("net.ipv4.ip_forward", "net.ipv6.conf.all.forwarding"):
             self._run("router", ["sysctl", "-qw", f"{key}=1"])
         self._run("router", ["nft", "-f", "-"], input=self._ruleset(), text=True)
-        for host in HOSTS.values():
-            if host.name != "proxy" or self.profile.proxy:
-                self._add_host(host, router)
+        for host in self.hosts:
+            self._add_host(host, router)
 
     def _ruleset(self):
-        rules = [
-            f"{family} saddr {address} {match} accept"
-            for match in self.profile.allow
-            for family, address in (("ip", HOSTS["client"].ip4), ("ip6", HOSTS["client"].ip6))
-        ]
+        inside = leaving(HOSTS["client"], self.profile.allow)
         if self.profile.proxy:
-            proxy = HOSTS["proxy"]
-            rules.append(f"ip saddr {proxy.ip4} tcp dport {{ 80, 443 }} accept")
-            rules.append(f"ip6 saddr {proxy.ip6} tcp dport {{ 80, 443 }} accept")
-        return FIREWALL.format(rules="\n".join(f"        {rule}" for rule in rules))
+            inside += leaving(HOSTS["proxy"], ["tcp dport { 80, 443 }"])
+        elsewhere = leaving(HOSTS["friend"], self.friend.allow) if self.friend else []
+        return FIREWALL.format(inside="\n".join(inside), elsewhere="\n".join(elsewhere))
 
     def _add_host(self, host, router):
         namespace = self._add_namespace(host.name)
@@ -164,6 +172,15 @@ class Network:
 
     def _run(self, host_name, argv, **options):
         subprocess.run(self.inside(host_name, argv), check=True, **options)
+
+
+def leaving(host, matches):
+    """The rules that let |host| out."""
+    return [
+        f"        {family} saddr {address} {match} accept"
+        for match in matches
+        for family, address in (("ip", host.ip4), ("ip6", host.ip6))
+    ]
 
 
 def claim():

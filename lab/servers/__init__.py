@@ -23,3 +23,4 @@ class Settings:
     password: str
     certificate: Path
     key: Path
+    core: Host | None = None  # whose edge the server is to be

@@ -5,6 +5,7 @@ import json
 import os
 from pathlib import Path
 
+import core
 from service import Service, ServiceError
 
 from servers import PORTS
@@ -39,6 +40,13 @@ limits:
 state-directory: {folder}/state
 """
 
+EDGE = """
+edge:
+  domain: {domain}
+  core: ["sip:{core.ip4}:{port};transport=tcp"]
+  listen: ["tcp://{host.ip4}:5060", "udp://{host.ip4}:5060"]
+"""
+
 
 def describe(settings):
     program = Path(os.environ.get("POSTERND", BUILT))
@@ -47,5 +55,7 @@ def describe(settings):
     peers = json.dumps([address for host in settings.peers for address in (host.ip4, host.ip6)])
     (settings.folder / "state").mkdir()
     file = settings.folder / "posternd.yaml"
-    file.write_text(SETTINGS.format(**{**vars(settings), "peers": peers, "password": json.dumps(settings.password)}))
+    words = {**vars(settings), "peers": peers, "password": json.dumps(settings.password)}
+    text = SETTINGS + EDGE if settings.core else SETTINGS
+    file.write_text(text.format(domain=core.DOMAIN, port=core.PORT, **words))
     return Service("posternd", "server", [program, "--config", file], PORTS)

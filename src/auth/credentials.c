@@ -13,6 +13,7 @@
 
 #define SECRET_MAX        512
 #define EXPIRY_DIGITS_MAX 20 /* of a 64-bit number */
+#define PSEUDONYM_AT      (sizeof CREDENTIAL_NAME_MARK - 1)
 #define PASSWORD_SIZE     CRYPTO_BASE64_SIZE(SHA1_SIZE)
 
 /* The password itself is not kept: only the keys made from it. */
@@ -177,30 +178,63 @@ static void match_account(const struct account *account, enum password_algorithm
                           struct credential_match *out)
 {
     out->username = out->user_part = (struct span){account->name, account->name_length};
+    out->registration = (struct span){NULL, 0};
     out->expires_s = UINT64_MAX;
     out->keys[0] = algorithm == PASSWORD_SHA256 ? account->sha256 : account->md5;
     out->key_count = 1;
 }
 
-/* Reads `digits[:user]`. Only digits, no sign or space, and no overflow: an odd spelling must not become a time far
- * away. Returns false where the name is none. */
-static bool time_limited_parse(struct span username, uint64_t *expires_s_out, struct span *user_part_out)
+/* Only digits, no sign or space, and no overflow. Returns the number of digits, 0 where they are no time. */
+static size_t expiry_parse(struct span username, uint64_t *out)
 {
     const char *text = username.bytes;
     size_t digits = 0;
-    uint64_t value = 0;
+    *out = 0;
     while (digits < username.length && text[digits] >= '0' && text[digits] <= '9') {
         unsigned digit = (unsigned)(text[digits] - '0');
-        if (value > (UINT64_MAX - digit) / 10)
-            return false;
-        value = value * 10 + digit;
+        if (*out > (UINT64_MAX - digit) / 10)
+            return 0;
+        *out = *out * 10 + digit;
         digits++;
     }
-    if (digits == 0 || digits > EXPIRY_DIGITS_MAX || (digits < username.length && text[digits] != ':'))
+    return digits <= EXPIRY_DIGITS_MAX ? digits : 0;
+}
+
+static bool is_base64url(const char *text, size_t length)
+{
+    for (size_t i = 0; i < length; i++)
+        if (!(text[i] >= 'a' && text[i] <= 'z') && !(text[i] >= 'A' && text[i] <= 'Z') &&
+            !(text[i] >= '0' && text[i] <= '9') && text[i] != '-' && text[i] != '_')
+            return false;
+    return true;
+}
+
+/* Takes `.<registration id>` off the end of a user that has one. */
+static void registration_parse(struct credential_name *name)
+{
+    const char *text = name->user_part.bytes;
+    size_t length = name->user_part.length;
+    if (length <= PSEUDONYM_AT + 1 + REGISTRATION_ID_LENGTH || memcmp(text, CREDENTIAL_NAME_MARK, PSEUDONYM_AT) != 0)
+        return;
+    size_t dot = length - REGISTRATION_ID_LENGTH - 1;
+    if (text[dot] != '.' || !is_base64url(text + PSEUDONYM_AT, dot - PSEUDONYM_AT) ||
+        !is_base64url(text + dot + 1, REGISTRATION_ID_LENGTH))
+        return;
+    name->user_part.length = dot;
+    name->registration = (struct span){text + dot + 1, REGISTRATION_ID_LENGTH};
+}
+
+bool credential_name_parse(struct span username, struct credential_name *out)
+{
+    const char *text = username.bytes;
+    *out = (struct credential_name){.user_part = username};
+    size_t digits = expiry_parse(username, &out->expires_s);
+    if (digits == 0 || (digits < username.length && text[digits] != ':'))
         return false;
     size_t user_at = digits + 1;
-    *expires_s_out = value;
-    *user_part_out = user_at < username.length ? (struct span){text + user_at, username.length - user_at} : username;
+    if (user_at < username.length)
+        out->user_part = (struct span){text + user_at, username.length - user_at};
+    registration_parse(out);
     return true;
 }
 
@@ -215,9 +249,13 @@ static size_t time_limited_password(const struct secret *secret, struct span use
 static int match_secrets(const struct credentials *credentials, struct span username, enum password_algorithm algorithm,
                          struct credential_match *out)
 {
-    if (credentials->secret_count == 0 || !time_limited_parse(username, &out->expires_s, &out->user_part))
+    struct credential_name name;
+    if (credentials->secret_count == 0 || !credential_name_parse(username, &name))
         return ERR_NOT_FOUND;
     out->username = username;
+    out->user_part = name.user_part;
+    out->registration = name.registration;
+    out->expires_s = name.expires_s;
     out->key_count = credentials->secret_count;
     for (unsigned i = 0; i < credentials->secret_count; i++) {
         char password[PASSWORD_SIZE];
@@ -241,6 +279,21 @@ int credentials_find(const struct credentials *credentials, const struct credent
         return 0;
     }
     return claim->userhash ? ERR_NOT_FOUND : match_secrets(credentials, claim->username, algorithm, out);
+}
+
+int credentials_find_digest_key(const struct credentials *credentials, struct span username,
+                                enum password_algorithm algorithm, struct credential_key *out)
+{
+    const struct account *account = find_name(credentials, username);
+    if (!account)
+        return ERR_NOT_FOUND;
+    *out = algorithm == PASSWORD_SHA256 ? account->sha256 : account->md5;
+    return 0;
+}
+
+bool credentials_can_issue(const struct credentials *credentials)
+{
+    return credentials->secret_count > 0;
 }
 
 int credentials_issue(const struct credentials *credentials, const char *user, uint64_t expires_s, char *username_out,

@@ -12,5 +12,6 @@ struct command {
 };
 
 command_run load_command;
+command_run load_sip_command; /* of load_command */
 
 #endif

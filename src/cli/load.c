@@ -76,8 +76,10 @@ static const char *option_name(size_t row)
 
 static void usage_print(FILE *to)
 {
-    fprintf(to, "Usage: postern load [OPTION]... HOST[:PORT]\n\n"
-                "Puts a TURN server under load: packets go through it to an echoing peer and back.\n\n");
+    fprintf(
+        to,
+        "Usage: postern load [OPTION]... HOST[:PORT]\n       postern load sip [OPTION]... wss://HOST[:PORT][/PATH]\n\n"
+        "Puts a TURN server under load: packets go through it to an echoing peer and back.\n\n");
     for (size_t i = 0; i < ROW_COUNT; i++) {
         char left[64];
         snprintf(left, sizeof left, "--%s %s", option_name(i), rows[i].argument ? rows[i].argument : "");
@@ -262,6 +264,8 @@ static int plan_parse(int argc, char **argv, struct load_plan *plan)
 
 int load_command(int argc, char **argv)
 {
+    if (argc > 1 && strcmp(argv[1], "sip") == 0)
+        return load_sip_command(argc - 1, argv + 1);
     struct load_plan plan = {
         .transport = TURN_UDP, .clients = 20, .threads = 1, .in_flight = 8, .size = 1000, .duration_s = 10};
     int parsed = plan_parse(argc, argv, &plan);

@@ -8,7 +8,7 @@
 #include "cli/command.h"
 
 static const struct command commands[] = {
-    {"load", "put a TURN server under load and measure it", load_command},
+    {"load", "put a TURN server, or a SIP edge, under load and measure it", load_command},
 };
 #define COMMAND_COUNT (sizeof commands / sizeof *commands)
 

@@ -2,7 +2,6 @@
 #include "daemon/first_start.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -13,14 +12,16 @@
 #include "base/error.h"
 #include "crypto/certificate.h"
 #include "crypto/digest.h"
+#include "daemon/password.h"
 #include "net/host.h"
+#include "net/socket.h"
+#include "registrar/accounts.h"
 
-#define PORT_STUN        3478
-#define PORT_EVERYTHING  8443
-#define PATH_MAX_BYTES   3072
-#define PASSWORD_BYTES   18
-#define PASSWORD_SIZE    CRYPTO_BASE64_SIZE(PASSWORD_BYTES)
-#define CERTIFICATE_DAYS 3650
+#define PORT_STUN            3478
+#define PORT_EVERYTHING      8443
+#define PATH_MAX_BYTES       3072
+#define CERTIFICATE_DAYS     3650
+#define ACCOUNTS_PATIENCE_MS 5000
 
 struct state {
     char directory[PATH_MAX_BYTES];
@@ -88,59 +89,48 @@ static int make_directory(const char *path, struct settings_error *error)
     return 0;
 }
 
-/* Reads the account's password if there is one. Returns 0, ERR_NOT_FOUND, or ERR_SYSTEM with |error| filled. */
-static int password_read(struct state *state, struct settings_error *error)
+static int add_account(struct accounts *accounts, const struct first_start_person *person)
 {
-    int fd = open(state->password_file, O_RDONLY | O_CLOEXEC | O_NOFOLLOW);
-    if (fd < 0 && errno == ENOENT)
-        return ERR_NOT_FOUND;
-    char text[PASSWORD_SIZE + 1] = "";
-    ssize_t length = fd < 0 ? -1 : read(fd, text, sizeof text - 1);
-    int cause = errno;
-    if (fd >= 0)
-        close(fd);
-    if (length < 0)
-        return fail(error, "%.400s: cannot be read: %s", state->password_file, strerror(cause));
-    text[strcspn(text, "\n")] = '\0';
-    uint8_t bytes[PASSWORD_BYTES];
-    if (crypto_base64url_decode(text, strlen(text), bytes, sizeof bytes) != PASSWORD_BYTES)
-        return fail(error, "%.400s: holds no password that postern made: delete it, and a new one will be made",
-                    state->password_file);
-    snprintf(state->password, sizeof state->password, "%s", text);
-    crypto_erase(text, sizeof text);
-    crypto_erase(bytes, sizeof bytes);
-    return 0;
+    struct account account;
+    struct credential_key key;
+    const char *domain = FIRST_START_DOMAIN;
+    int status = accounts_find(accounts, span_of_text(person->name), &account);
+    credential_key_derive(PASSWORD_SHA256, span_of_text(person->name), span_of_text(domain),
+                          span_of_text(person->password), &key);
+    bool there = status == 0;
+    bool good = there && crypto_equal(account.sha256.bytes, key.bytes, key.length);
+    if (there && !good)
+        status = accounts_remove(accounts, person->name);
+    if (!good && (status == 0 || status == ERR_NOT_FOUND))
+        status = accounts_add(accounts, person->name, person->password, net_now().wall_s);
+    crypto_erase(&account, sizeof account);
+    crypto_erase(&key, sizeof key);
+    return status;
 }
 
-/* Makes a password and keeps it. It is linked into place, so that of two first starts at once one wins and the other
- * reads the winner's. */
-static int password_make(struct state *state, struct settings_error *error)
+/* The accounts that people log in with: each has the password that is kept beside the database. */
+static int people_make(const struct state *state, struct first_start_person people[FIRST_START_PEOPLE],
+                       struct settings_error *error)
 {
-    char temporary[sizeof state->password_file + 8];
-    uint8_t bytes[PASSWORD_BYTES];
-    crypto_random(bytes, sizeof bytes);
-    crypto_base64url(bytes, sizeof bytes, state->password);
-    crypto_erase(bytes, sizeof bytes);
-
-    snprintf(temporary, sizeof temporary, "%s.XXXXXX", state->password_file);
-    int fd = mkostemp(temporary, O_CLOEXEC);
-    if (fd < 0)
-        return fail(error, "%.400s: cannot be written to: %s: name another directory in STATE_DIRECTORY",
-                    state->directory, strerror(errno));
-    bool written = dprintf(fd, "%s\n", state->password) > 0 && fsync(fd) == 0;
-    int cause = errno;
-    if (close(fd) != 0 && written) {
-        cause = errno;
-        written = false;
+    static const char *const names[FIRST_START_PEOPLE] = {"alice", "bob"};
+    char file[PATH_MAX_BYTES + 32];
+    struct accounts *accounts;
+    struct accounts_error cause;
+    snprintf(file, sizeof file, "%s/" ACCOUNTS_FILE, state->directory);
+    int status = accounts_open(file, FIRST_START_DOMAIN, ACCOUNTS_PATIENCE_MS, &accounts, &cause);
+    if (status != 0) {
+        fail(error, "%s", cause.text);
+        return status;
     }
-    if (written && link(temporary, state->password_file) != 0 && errno != EEXIST) {
-        cause = errno;
-        written = false;
+    for (size_t i = 0; status == 0 && i < FIRST_START_PEOPLE; i++) {
+        people[i].name = names[i];
+        snprintf(file, sizeof file, "%s/password-%s", state->directory, names[i]);
+        status = password_keep(file, PASSWORD_FOR_PEOPLE, people[i].password, error);
+        if (status == 0 && (status = add_account(accounts, &people[i])) != 0)
+            fail(error, "%.400s/" ACCOUNTS_FILE ": %s", state->directory, accounts_cause(accounts));
     }
-    unlink(temporary);
-    if (!written)
-        return fail(error, "%.400s: cannot be written: %s", state->password_file, strerror(cause));
-    return password_read(state, error);
+    accounts_close(&accounts);
+    return status;
 }
 
 static void add_address(void *context, const struct address *address)
@@ -251,12 +241,14 @@ static void print_settings(FILE *out, const struct state *state, const struct ho
         fprintf(out, "    - '%s'\n", address_format(&host->addresses[i], text));
     if (host->loopback_only)
         fputs("  allow-peers: [127.0.0.1, '::1']\n", out);
-    fprintf(out, "users: {%s: '%s'}\nstate-directory: ", FIRST_START_USER, state->password);
+    fprintf(out, "users: {%s: '%s'}\nedge: {domain: " FIRST_START_DOMAIN "}\nstate-directory: ", FIRST_START_USER,
+            state->password);
     print_quoted(out, state->directory);
     fputc('\n', out);
 }
 
-int first_start_settings(uint16_t port, struct settings **out, struct settings_error *error)
+int first_start_settings(uint16_t port, struct first_start_person people[FIRST_START_PEOPLE], struct settings **out,
+                         struct settings_error *error)
 {
     struct state state = {0};
     struct host host;
@@ -273,9 +265,9 @@ int first_start_settings(uint16_t port, struct settings **out, struct settings_e
     snprintf(state.password_file, sizeof state.password_file, "%s/password", state.directory);
     status = certificate_make(&state, &host, error);
     if (status == 0)
-        status = password_read(&state, error);
-    if (status == ERR_NOT_FOUND)
-        status = password_make(&state, error);
+        status = password_keep(state.password_file, PASSWORD_FOR_PROGRAMS, state.password, error);
+    if (status == 0)
+        status = people_make(&state, people, error);
     if (status != 0)
         return status;
 

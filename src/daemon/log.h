@@ -13,18 +13,19 @@ enum log_level {
 };
 
 /* Name, text, level. */
-#define LOG_EVENT_TABLE(X)                                                                                        \
-    X(LOG_STARTED, "started", LOG_LEVEL_INFO)                                                                     \
-    X(LOG_STOPPED, "stopped", LOG_LEVEL_INFO)                                                                     \
-    X(LOG_ALLOCATION_BEGAN, "allocation-began", LOG_LEVEL_INFO)                                                   \
-    X(LOG_ALLOCATION_ENDED, "allocation-ended", LOG_LEVEL_INFO)                                                   \
-    X(LOG_REFUSED, "refused", LOG_LEVEL_INFO) /* an error response; with error=401 a failed log-in */             \
-    X(LOG_CONNECTION_FAILED, "connection-failed", LOG_LEVEL_INFO)                                                 \
-    X(LOG_CONNECTION_REFUSED, "connection-refused", LOG_LEVEL_WARNING) /* a limit on connections */               \
-    X(LOG_BACKEND_FAILED, "backend-failed", LOG_LEVEL_WARNING)         /* http.backend; until it answers, once */ \
-    X(LOG_EXHAUSTED, "exhausted", LOG_LEVEL_WARNING)                   /* memory, descriptors or ports */         \
-    X(LOG_NOTICE, "notice", LOG_LEVEL_WARNING)                                                                    \
-    X(LOG_SYSTEM, "system", LOG_LEVEL_ERROR)                                                                      \
+#define LOG_EVENT_TABLE(X)                                                                                            \
+    X(LOG_STARTED, "started", LOG_LEVEL_INFO)                                                                         \
+    X(LOG_STOPPED, "stopped", LOG_LEVEL_INFO)                                                                         \
+    X(LOG_ALLOCATION_BEGAN, "allocation-began", LOG_LEVEL_INFO)                                                       \
+    X(LOG_ALLOCATION_ENDED, "allocation-ended", LOG_LEVEL_INFO)                                                       \
+    X(LOG_REFUSED, "refused", LOG_LEVEL_INFO) /* an error response; with error=401 a failed log-in */                 \
+    X(LOG_EDGE, "edge", LOG_LEVEL_INFO)       /* SIP: the core, registrations that ended against the client's will */ \
+    X(LOG_CONNECTION_FAILED, "connection-failed", LOG_LEVEL_INFO)                                                     \
+    X(LOG_CONNECTION_REFUSED, "connection-refused", LOG_LEVEL_WARNING) /* a limit on connections */                   \
+    X(LOG_BACKEND_FAILED, "backend-failed", LOG_LEVEL_WARNING)         /* http.backend; until it answers, once */     \
+    X(LOG_EXHAUSTED, "exhausted", LOG_LEVEL_WARNING)                   /* memory, descriptors or ports */             \
+    X(LOG_NOTICE, "notice", LOG_LEVEL_WARNING)                                                                        \
+    X(LOG_SYSTEM, "system", LOG_LEVEL_ERROR)                                                                          \
     X(LOG_DETAIL, "detail", LOG_LEVEL_DEBUG)
 
 enum log_event {

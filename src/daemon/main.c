@@ -8,15 +8,14 @@
 #include <sys/resource.h>
 
 #include "base/error.h"
+#include "daemon/account.h"
 #include "daemon/first_start.h"
+#include "daemon/introduction.h"
 #include "daemon/issue.h"
 #include "daemon/log.h"
 #include "daemon/service.h"
 #include "daemon/settings.h"
 #include "daemon/settings_print.h"
-#include "daemon/shared.h"
-#include "daemon/ways_in.h"
-#include "turn/relay_port.h"
 
 #define STATUS_FAILED 1
 #define STATUS_USAGE  2
@@ -25,28 +24,35 @@
 struct options {
     const char *config;
     const char *issue; /* NULL, or the user to issue credentials for */
-    uint16_t port;     /* 0: the usual ones */
-    bool check;
+    const char *add_account, *remove_account;
+    uint16_t port; /* 0: the usual ones */
+    bool check, list_accounts, password_from_input;
 };
 
 static void print_help(void)
 {
     fputs("usage: posternd [--config FILE] [--check-config] [--port PORT] [--log-level LEVEL]\n"
           "       posternd --config FILE --issue USER\n"
+          "       posternd [--config FILE] --add-account NAME [--password-stdin]\n"
+          "       posternd [--config FILE] --remove-account NAME | --list-accounts\n"
           "       posternd --sample-settings | --help | --version\n"
           "\n"
           "A TURN server that carries everything on one port.\n"
           "\n"
-          "  --config FILE      serve as FILE says\n"
-          "  --check-config     say what is wrong with FILE, or nothing, and end\n"
-          "  --issue USER       print iceServers with time-limited credentials for USER, and end\n"
-          "  --port PORT        without a file: serve everything on this port alone, not on 3478 and 8443\n"
-          "  --log-level LEVEL  error, warning, info (the default) or debug\n"
-          "  --sample-settings  print a settings file to begin with\n"
-          "  --version          print the version\n"
+          "  --config FILE          serve as FILE says\n"
+          "  --check-config         say what is wrong with FILE, or nothing, and end\n"
+          "  --issue USER           print iceServers with time-limited credentials for USER, and end\n"
+          "  --add-account NAME     make an account for calls without a core, print its password, and end\n"
+          "  --password-stdin       take the password from the first line of standard input\n"
+          "  --remove-account NAME  remove the account, and end\n"
+          "  --list-accounts        print the accounts, and end\n"
+          "  --port PORT            without a file: serve everything on this port alone, not on 3478 and 8443\n"
+          "  --log-level LEVEL      error, warning, info (the default) or debug\n"
+          "  --sample-settings      print a settings file to begin with\n"
+          "  --version              print the version\n"
           "\n"
-          "Without --config, certificate and account are made on the first start, kept in the state\n"
-          "directory, and printed ready to paste into a web page.\n"
+          "Without --config, certificate and accounts are made on the first start, kept in the state\n"
+          "directory, and printed: open the page in two tabs and call.\n"
           "\n"
           "Settings (YAML) and their defaults:\n",
           stdout);
@@ -73,6 +79,10 @@ enum option_code {
     OPTION_CONFIG = 256,
     OPTION_CHECK,
     OPTION_ISSUE,
+    OPTION_ADD_ACCOUNT,
+    OPTION_PASSWORD_STDIN,
+    OPTION_REMOVE_ACCOUNT,
+    OPTION_LIST_ACCOUNTS,
     OPTION_PORT,
     OPTION_LOG_LEVEL,
     OPTION_SAMPLE,
@@ -87,6 +97,10 @@ static int options_read(int count, char **arguments, struct options *options)
         {"config", required_argument, NULL, OPTION_CONFIG},
         {"check-config", no_argument, NULL, OPTION_CHECK},
         {"issue", required_argument, NULL, OPTION_ISSUE},
+        {"add-account", required_argument, NULL, OPTION_ADD_ACCOUNT},
+        {"password-stdin", no_argument, NULL, OPTION_PASSWORD_STDIN},
+        {"remove-account", required_argument, NULL, OPTION_REMOVE_ACCOUNT},
+        {"list-accounts", no_argument, NULL, OPTION_LIST_ACCOUNTS},
         {"port", required_argument, NULL, OPTION_PORT},
         {"log-level", required_argument, NULL, OPTION_LOG_LEVEL},
         {"sample-settings", no_argument, NULL, OPTION_SAMPLE},
@@ -107,6 +121,18 @@ static int options_read(int count, char **arguments, struct options *options)
             break;
         case OPTION_ISSUE:
             options->issue = optarg;
+            break;
+        case OPTION_ADD_ACCOUNT:
+            options->add_account = optarg;
+            break;
+        case OPTION_PASSWORD_STDIN:
+            options->password_from_input = true;
+            break;
+        case OPTION_REMOVE_ACCOUNT:
+            options->remove_account = optarg;
+            break;
+        case OPTION_LIST_ACCOUNTS:
+            options->list_accounts = true;
             break;
         case OPTION_PORT:
             if (port_parse(optarg, &options->port) != 0)
@@ -136,6 +162,12 @@ static int options_read(int count, char **arguments, struct options *options)
         return fail_usage("unexpected ", arguments[optind]);
     if ((options->check || options->issue) && !options->config)
         return fail_usage("--config FILE is missing", "");
+    if (options->password_from_input && !options->add_account)
+        return fail_usage("--password-stdin belongs to --add-account NAME", "");
+    if (options->check + !!options->issue + !!options->add_account + !!options->remove_account +
+            options->list_accounts >
+        1)
+        return fail_usage("more than one thing to do: name one at a time", "");
     if (options->port && options->config)
         return fail_usage("--port and --config exclude each other: the file says where to listen", "");
     return -1;
@@ -167,22 +199,8 @@ static int fail(const struct settings_error *error)
     return STATUS_FAILED;
 }
 
-/* Whoever starts without a file sees how to come in; with a file, passwords stay in it. */
-static void introduce(const struct settings *settings)
-{
-    struct settings_relay_address addresses[RELAY_ADDRESSES_MAX];
-    const struct settings_account *account = &settings->users.items[0];
-    const struct ways_in ways = {
-        .settings = settings,
-        .addresses = addresses,
-        .address_count = shared_relay_addresses(settings, addresses),
-    };
-    ways_in_print_servers(stdout, &ways, account->name, account->password);
-    putchar('\n');
-    ways_in_print_hints(stdout, &ways);
-}
-
-static int serve(const struct settings *settings, bool introduced)
+/* |people| NULL: whoever has a settings file knows them. */
+static int serve(const struct settings *settings, const struct first_start_person *people)
 {
     struct service *service;
     struct settings_error error;
@@ -198,8 +216,8 @@ static int serve(const struct settings *settings, bool introduced)
         fputs("posternd: the workers' threads cannot be started: allow more processes, or set workers lower\n", stderr);
         return STATUS_FAILED;
     }
-    if (introduced)
-        introduce(settings);
+    if (people)
+        introduction_print(stdout, settings, people);
     if (strlen(settings->realm) > REALM_SHORT)
         log_event(LOG_NOTICE,
                   "realm-length=%zu text=\"strangers can make this server send more than 2.2 times what they send; a "
@@ -224,8 +242,9 @@ int main(int count, char **arguments)
 
     struct settings *settings;
     struct settings_error error;
+    struct first_start_person people[FIRST_START_PEOPLE];
     int result = options.config ? settings_load(options.config, &settings, &error)
-                                : first_start_settings(options.port, &settings, &error);
+                                : first_start_settings(options.port, people, &settings, &error);
     if (result != 0)
         return fail(&error);
     status = EXIT_SUCCESS;
@@ -233,8 +252,14 @@ int main(int count, char **arguments)
         result = service_check(settings, &error);
     else if (options.issue)
         result = issue_print(settings, options.issue, &error);
+    else if (options.add_account)
+        result = account_add(settings, options.add_account, options.password_from_input, &error);
+    else if (options.remove_account)
+        result = account_remove(settings, options.remove_account, &error);
+    else if (options.list_accounts)
+        result = account_list(settings, &error);
     else
-        status = serve(settings, !options.config);
+        status = serve(settings, options.config ? NULL : people);
     if (result != 0)
         status = fail(&error);
     settings_destroy(&settings);

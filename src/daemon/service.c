@@ -7,8 +7,10 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "daemon/edge_service.h"
 #include "daemon/service_log.h"
 #include "daemon/shared.h"
+#include "daemon/wic_service.h"
 #include "front/front.h"
 #include "front/udp.h"
 #include "net/socket.h"
@@ -32,8 +34,12 @@ struct service_worker {
 struct service {
     const struct settings *settings;
     struct shared shared;
+    struct wic_service *wic;
+    struct front_http_service http_services[1];
     struct front_settings front_settings;
+    struct edge_service *edge; /* NULL: off */
     unsigned worker_count;
+    struct worker *threads[WORKERS_MAX];
     struct front *fronts[WORKERS_MAX];
     struct service_worker workers[]; /* |worker_count| */
 };
@@ -128,6 +134,7 @@ static int worker_init(struct service *service, unsigned index)
     int result = worker_create(index, &worker->worker);
     if (result != 0)
         return result;
+    service->threads[index] = worker->worker;
     relay_init(&worker->relay, worker->worker, service->settings->tcp_relay);
     service_log_attach(&worker->relay.host);
     result = turn_server_create(&service->shared.turn, &worker->relay.host, index, &worker->server);
@@ -149,6 +156,22 @@ static int workers_init(struct service *service, struct settings_error *error)
     for (unsigned i = 0; i < service->worker_count; i++)
         front_set_workers(service->workers[i].front, service->fronts, service->worker_count);
     return 0;
+}
+
+static int edge_init(struct service *service, struct settings_error *error)
+{
+    if (!service->settings->edge_domain[0])
+        return 0;
+    const struct edge_service_parts parts = {
+        .settings = service->settings,
+        .tls = service->shared.tls,
+        .workers = service->threads,
+        .worker_count = service->worker_count,
+    };
+    int result = edge_service_create(&parts, &service->edge, error);
+    for (unsigned i = 0; result == 0 && i < service->worker_count; i++)
+        front_set_websocket_user(service->fronts[i], edge_service_user(service->edge, i));
+    return result;
 }
 
 static int tables_create(struct service *service)
@@ -176,6 +199,18 @@ static uint16_t https_port(const struct settings *settings)
     return 0;
 }
 
+static int http_services_init(struct service *service, struct settings_error *error)
+{
+    const struct settings *settings = service->settings;
+    if (!settings->edge_domain[0])
+        return 0;
+    if (wic_service_create(settings->edge_domain, (const char *const *)settings->edge_turn_uris.items,
+                           settings->edge_turn_uris.count, &service->wic) != 0)
+        return fail_memory(service, error);
+    service->http_services[0] = wic_service_row(service->wic);
+    return 0;
+}
+
 static void front_settings_init(struct service *service)
 {
     const struct settings *settings = service->settings;
@@ -191,6 +226,8 @@ static void front_settings_init(struct service *service)
         .https_port = service->shared.tls ? https_port(settings) : 0,
         .acme_directory = *settings->acme_directory ? settings->acme_directory : NULL,
         .backend = settings->http_backend,
+        .services = service->http_services,
+        .service_count = service->wic ? 1 : 0,
         .origins = settings->edge_origins.items,
         .origin_count = settings->edge_origins.count,
         .websocket_keepalive_s = settings->edge_keepalive_s,
@@ -210,12 +247,16 @@ int service_create(const struct settings *settings, struct service **out, struct
     service->worker_count = count;
     int result =
         tables_create(service) == 0 ? shared_init(&service->shared, settings, error) : fail_memory(service, error);
+    if (result == 0)
+        result = http_services_init(service, error);
     if (result == 0) {
         front_settings_init(service);
         result = sockets_open(service, error);
     }
     if (result == 0)
         result = workers_init(service, error);
+    if (result == 0)
+        result = edge_init(service, error);
     if (result != 0) {
         service_destroy(&service);
         return result;
@@ -278,6 +319,7 @@ void service_destroy(struct service **slot)
             mailbox_fini(&service->workers[i].worker->mailbox);
     for (unsigned i = 0; i < service->worker_count; i++)
         worker_fini(&service->workers[i], listeners);
+    edge_service_destroy(&service->edge);
     for (unsigned i = 0; i < service->worker_count; i++) {
         struct service_worker *worker = &service->workers[i];
         worker_destroy(&worker->worker);
@@ -287,6 +329,7 @@ void service_destroy(struct service **slot)
         memory_free(worker->fds);
         memory_free(worker->udp);
     }
+    wic_service_destroy(&service->wic);
     shared_fini(&service->shared);
     memory_free(service);
 }

@@ -103,8 +103,9 @@ struct settings {
     char *edge_domain;               /* "": the edge is off */
     SETTINGS_LIST(char *) edge_core; /* SIP URIs; empty: the own registrar */
     SETTINGS_LIST(struct settings_listener) edge_listen;
-    char *edge_address; /* "": to be found */
-    char *edge_core_ca; /* "": the system's */
+    char *edge_address;                     /* "": to be found */
+    char *edge_core_ca;                     /* "": the system's */
+    SETTINGS_LIST(struct address) edge_dns; /* empty: the system's */
     SETTINGS_LIST(struct address_prefix) edge_trusted;
     SETTINGS_LIST(char *) edge_origins;
     char *edge_visited_network; /* "": the domain */

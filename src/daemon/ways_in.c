@@ -5,8 +5,6 @@
 #include <string.h>
 
 #include "base/error.h"
-#include "crypto/certificate.h"
-#include "crypto/digest.h"
 
 /* In the order in which a client had better try them. */
 static const struct way {
@@ -74,7 +72,7 @@ int ways_in_print_servers(FILE *out, const struct ways_in *ways, const char *use
     return fflush(out) == 0 ? 0 : ERR_SYSTEM;
 }
 
-static void print_status_page(FILE *out, const struct ways_in *ways)
+bool ways_in_page(const struct ways_in *ways, char *url, size_t size)
 {
     const struct settings *settings = ways->settings;
     for (size_t a = 0; a < ways->address_count; a++) {
@@ -83,27 +81,9 @@ static void print_status_page(FILE *out, const struct ways_in *ways)
             char text[ADDRESS_TEXT_MAX];
             if (listener->scheme != SETTINGS_TLS || !format_address(listener, &ways->addresses[a], text))
                 continue;
-            fprintf(out, "Status page:  https://%s/\n", text);
-            return;
+            snprintf(url, size, "https://%s/", text);
+            return true;
         }
     }
-}
-
-void ways_in_print_hints(FILE *out, const struct ways_in *ways)
-{
-    const struct settings *settings = ways->settings;
-    uint8_t hash[SHA256_SIZE];
-    char text[CRYPTO_BASE64_SIZE(SHA256_SIZE)];
-    struct tls_error error;
-    print_status_page(out, ways);
-    if (settings->tls.count > 0 &&
-        certificate_public_key_hash(settings->tls.items[0].certificate_file, hash, &error) == 0) {
-        crypto_base64(hash, sizeof hash, text);
-        fprintf(out,
-                "Certificate:  made by this server, so browsers do not trust it by themselves. For a try:\n"
-                "              chromium --ignore-certificate-errors-spki-list=%s\n",
-                text);
-    }
-    fprintf(out, "Kept in:      %s\n", settings->state_directory);
-    fflush(out);
+    return false;
 }

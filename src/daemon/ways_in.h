@@ -3,6 +3,7 @@
 #ifndef DAEMON_WAYS_IN_H
 #define DAEMON_WAYS_IN_H
 
+#include <stdbool.h>
 #include <stdio.h>
 
 #include "daemon/settings.h"
@@ -18,7 +19,7 @@ struct ways_in {
 /* Prints the `iceServers` of a web page (JSON) with all ways in. Returns 0, ERR_MEMORY or ERR_SYSTEM. */
 int ways_in_print_servers(FILE *out, const struct ways_in *ways, const char *username, const char *password);
 
-/* Prints the address of the status page, and how to trust a self-made certificate. */
-void ways_in_print_hints(FILE *out, const struct ways_in *ways);
+/* The URL of the pages for people, |size| bytes at most. False where nothing listens for TLS. */
+bool ways_in_page(const struct ways_in *ways, char *url, size_t size);
 
 #endif

@@ -52,6 +52,8 @@ struct edge_host {
     /* One SIP message to the WIC; copied. */
     void (*client_send)(void *context, struct edge_flow *flow, const void *bytes, size_t length);
     void (*client_close)(void *context, struct edge_flow *flow, const char *reason);
+    /* The WIC of |flow| has registered: it is no stranger any more. Comes again with each registration. May be NULL. */
+    void (*client_registered)(void *context, struct edge_flow *flow);
     /* Where requests to |uri| (a SIP URI; NULL: the core's entry) go (RFC 3263), best first, dead ones last. Returns
      * their number, or ERR_WOULD_BLOCK: |lookup| is kept and edge_looked_up() follows; or ERR_NOT_FOUND. */
     int (*core_lookup)(void *context, struct edge_lookup *lookup, const char *uri,

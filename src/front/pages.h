@@ -10,7 +10,9 @@ struct front_page {
     const char *type;
     const unsigned char *bytes;
     size_t length;
-    const char *tag; /* for ETag, with its quotes */
+    const unsigned char *gzip; /* the same, compressed; NULL: not worth it */
+    size_t gzip_length;
+    const char *tag; /* for ETag, with its quotes; a weak one, as it stands for both */
 };
 
 extern const struct front_page front_pages[];

@@ -15,10 +15,11 @@
 #define LOCATION_MAX (HTTP_TARGET_MAX + 512)
 
 #define POLICY_NONE "default-src 'none'"
-/* What the pages need: scripts and styles of their own, calls, and WebSockets to wherever the user says. */
-#define POLICY_PAGES                                                                                  \
-    "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; " \
-    "media-src 'self' blob:; connect-src 'self' wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+/* What the pages need: scripts, styles and a picture of their own, and requests and WebSockets to this server.
+ * Safari's 'self' does not cover WebSockets. */
+#define POLICY_PAGES                                                                                                \
+    "default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; media-src blob:; connect-src 'self' " \
+    "wss:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 
 struct answer {
     unsigned status;
@@ -27,7 +28,7 @@ struct answer {
     bool is_static; /* |body| outlives the answer, and may be long */
     struct {
         const char *name, *value;
-    } fields[2]; /* further ones; NULL: none */
+    } fields[4]; /* further ones; NULL: none */
 };
 
 static struct answer text_answer(unsigned status, const char *text)
@@ -101,7 +102,7 @@ static int write_answer(const struct exchange *exchange, const struct answer *an
     http_response_add(&response, "X-Content-Type-Options", "nosniff");
     http_response_add(&response, "Referrer-Policy", "no-referrer");
     http_response_add(&response, "Content-Security-Policy", answer->policy);
-    for (size_t i = 0; i < 2 && answer->fields[i].name; i++)
+    for (size_t i = 0; i < sizeof answer->fields / sizeof *answer->fields && answer->fields[i].name; i++)
         http_response_add(&response, answer->fields[i].name, answer->fields[i].value);
     return http_response_finish(&response, answer->body.bytes, answer->body.length,
                                 !answer->is_static && !exchange->head_only);
@@ -192,13 +193,22 @@ static void serve_page(const struct exchange *exchange, const struct front_page 
 {
     if (!only_reads(exchange) || redirect(exchange))
         return;
-    bool known = http_head_lists(exchange->head, "If-None-Match", page->tag);
-    struct answer answer = {.status = known ? 304 : 200,
-                            .type = known ? NULL : page->type,
-                            .policy = POLICY_PAGES,
-                            .body = {page->bytes, known ? 0 : page->length},
-                            .is_static = true,
-                            .fields = {{"ETag", page->tag}, {"Cache-Control", "no-cache"}}};
+    struct answer answer = {
+        .status = 304,
+        .policy = POLICY_PAGES,
+        .is_static = true,
+        .fields = {{"ETag", page->tag}, {"Cache-Control", "no-cache"}, {"Vary", "Accept-Encoding"}},
+    };
+    if (!http_head_lists(exchange->head, "If-None-Match", page->tag)) {
+        answer.status = 200;
+        answer.type = page->type;
+        answer.body = (struct span){page->bytes, page->length};
+        if (page->gzip && http_head_lists(exchange->head, "Accept-Encoding", "gzip")) {
+            answer.body = (struct span){page->gzip, page->gzip_length};
+            answer.fields[3].name = "Content-Encoding";
+            answer.fields[3].value = "gzip";
+        }
+    }
     respond(exchange, &answer);
 }
 

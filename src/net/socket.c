@@ -136,13 +136,21 @@ int net_udp_listen(const struct address *address, bool share)
     return socket_bind(fd, address);
 }
 
+void net_udp_report_errors(int fd, uint8_t family)
+{
+    if (family == ADDRESS_IPV6)
+        option(fd, IPPROTO_IPV6, IPV6_RECVERR, 1);
+    else
+        option(fd, IPPROTO_IP, IP_RECVERR, 1);
+}
+
 int net_udp_relay(const struct address *address)
 {
     int fd = socket_create(address, SOCK_DGRAM);
     if (fd < 0)
         return fd;
     option(fd, IPPROTO_UDP, UDP_GRO, 1);
-    option(fd, level_of(address), address->family == ADDRESS_IPV6 ? IPV6_RECVERR : IP_RECVERR, 1);
+    net_udp_report_errors(fd, address->family);
     fragment_freely(fd, address);
     return socket_bind(fd, address);
 }

@@ -27,6 +27,8 @@ struct address net_local_address(int fd);
 int net_udp_listen(const struct address *address, bool share);
 /* A relay's UDP socket: GRO on, ICMP errors queued (IP_RECVERR). This and the next return as net_udp_listen(). */
 int net_udp_relay(const struct address *address);
+/* ICMP errors about what a UDP socket of |family| has sent are queued from now on (IP_RECVERR). */
+void net_udp_report_errors(int fd, uint8_t family);
 /* A listening TCP socket. */
 int net_tcp_listen(const struct address *address, bool share);
 /* Accepts with all flags set. Returns the descriptor, ERR_WOULD_BLOCK, or ERR_SYSTEM. */

@@ -15,12 +15,13 @@ struct accounts; /* registrar/accounts.h */
 struct registrar_host {
     void *context;
     struct timers *timers;
-    /* One SIP message to the edges; copied. Not from inside registrar_receive() of another one. */
+    /* One SIP message to the edges; copied. It must not come back through registrar_receive() before this returns. */
     void (*send)(void *context, const void *bytes, size_t length);
 };
-/* |domain| and |sent_by| (host:port of its Via and Record-Route) are borrowed. Returns 0 or ERR_MEMORY. */
+/* |domain|, |sent_by| (host:port of its Via and Record-Route) and |accounts| are borrowed. It looks at the accounts
+ * every two seconds: whoever has none any more is not registered any more. Returns 0 or ERR_MEMORY. */
 int registrar_create(const char *domain, const char *sent_by, struct accounts *accounts,
-                     const struct registrar_host *host, struct registrar **out);
+                     const struct registrar_host *host, struct now now, struct registrar **out);
 void registrar_destroy(struct registrar **registrar);
 /* One SIP message from an edge, over a reliable transport. */
 void registrar_receive(struct registrar *registrar, const void *bytes, size_t length, struct now now);

@@ -84,7 +84,7 @@ enum stun_error_code turn_request_authenticate(struct turn_request *request)
         return STUN_UNAUTHENTICATED;
     if (!claim_read(request, &claim, &nonce))
         return STUN_BAD_REQUEST;
-    if (nonce_check(&settings->nonce_key, &request->flow->client, nonce.bytes, nonce.length, request->now) != 0)
+    if (nonce_check(&settings->nonce_key, &request->flow->client, claim.username, nonce, request->now) != 0)
         return STUN_STALE_NONCE;
     enum password_algorithm algorithm = algorithm_read(message);
     if (algorithm == 0)

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: BSD-3-Clause
 """HTTP on the shared port: pages, challenges, 404 elsewhere, and nothing for those who attack it."""
 
+import gzip
 import os
 import re
 import time
@@ -68,6 +69,45 @@ def test_page_that_is_known_is_not_sent_again(server):
     assert status_of(again) == 304
     assert again.endswith(b"\r\n\r\n")
     assert status_of(get(server, b"/", fields=b'If-None-Match: "other"\r\n')) == 200
+
+
+@pytest.mark.parametrize(
+    ("path", "kind"),
+    [(b"/", b"text/html"), (b"/check", b"text/html"), (b"/style.css", b"text/css"), (b"/icon.svg", b"image/svg+xml"),
+     (b"/wic.js", b"text/javascript"), (b"/check.js", b"text/javascript"), (b"/licences.txt", b"text/plain")],
+)  # fmt: skip
+def test_pages_and_what_they_load_are_served(server, path, kind):
+    answer = get(server, path)
+    assert status_of(answer) == 200
+    assert b"Content-Type: " + kind in answer.partition(b"\r\n\r\n")[0]
+
+
+@pytest.mark.parametrize("path", [b"/", b"/check"])
+def test_pages_load_only_what_is_served_beside_them(server, path):
+    """A strict Content-Security-Policy lets nothing else run, and nobody else learns of a visit."""
+    head, _, page = get(server, path).partition(b"\r\n\r\n")
+    assert b"unsafe" not in head
+    assert b"://" not in page
+    assert not re.search(rb"<style|<script(?![^>]* src=)|\son[a-z]+=|\sstyle=", page)
+    for used in re.findall(rb'<(?:script|link)[^>]* (?:src|href)="([^"]*)"', page):
+        assert status_of(get(server, used)) == 200
+
+
+def test_licences_of_what_the_scripts_contain_are_served(server):
+    text = get(server, b"/licences.txt")
+    for package in (b"jssip", b"sdp-transform", b"events", b"debug"):
+        assert b"\n" + package + b" " in text
+    assert text.count(b"Permission is hereby granted, free of charge") >= 4
+    assert b"/licences.txt" in get(server, b"/wic.js")
+
+
+def test_page_comes_compressed_to_those_who_take_it(server):
+    plain = get(server, b"/wic.js").partition(b"\r\n\r\n")[2]
+    head, _, packed = get(server, b"/wic.js", fields=b"Accept-Encoding: br, gzip\r\n").partition(b"\r\n\r\n")
+    assert b"Content-Encoding: gzip" in head
+    assert b"Vary: Accept-Encoding" in head
+    assert gzip.decompress(packed) == plain
+    assert len(packed) < len(plain) / 3
 
 
 def test_pages_can_be_left_out(start):

@@ -199,7 +199,7 @@ def test_help_names_every_key(posternd):
 
 
 def test_start_without_settings_makes_its_own_and_keeps_them(posternd, tmp_path):
-    """Certificate and account are made once, readable by nobody else, and kept."""
+    """Certificate and accounts are made once, readable by nobody else, and kept."""
     for port in (3478, 8443):
         with socket.socket(socket.AF_INET, socket.SOCK_STREAM) as probe:
             if probe.connect_ex(("127.0.0.1", port)) == 0:
@@ -218,8 +218,10 @@ def test_start_without_settings_makes_its_own_and_keeps_them(posternd, tmp_path)
         finally:
             process.terminate()
             assert process.wait(20) == 0, output.read_text()
-        printed.append(re.search(r'"credential":\s*"([^"]+)"', output.read_text())[1])
-    assert printed[0] == printed[1]
+        text = output.read_text()
+        assert re.search(r"https://\S+:8443/ .*\n\n +alice .*\n +bob ", text), text
+        printed.append(re.findall(r'"credential": "\S+"|\b[a-z2-9]{4}(?:-[a-z2-9]{4}){3}\b', text))
+    assert printed[0] == printed[1] and len(set(printed[0])) == 3
     for file in (tmp_path / "state").rglob("*key*"):
         assert file.stat().st_mode & 0o077 == 0, f"{file} can be read by others"
 

@@ -78,6 +78,39 @@ def test_profile_lets_through_exactly_what_it_says(profile):
     assert set(ended.stdout.splitlines()) == REACHED[profile]
 
 
+def test_friend_is_behind_a_firewall_of_its_own():
+    script = f"sleep 0.5; ip netns exec $LAB_FRIEND_NETNS {PYTHON} {ECHO} probe $LAB_PEER_IP4 $LAB_PEER_IP6"
+    options = ("--server", "none", "--friend", "https-only", "--peer", f"{PYTHON} {ECHO} serve")
+    ended = shell("open", script, options=options)
+    assert ended.returncode == 0, ended.stderr
+    assert set(ended.stdout.splitlines()) == REACHED["https-only"]
+
+
+def test_client_and_friend_do_not_reach_each_other():
+    echo = f"{PYTHON} {ECHO}"
+    friend = "ip netns exec $LAB_FRIEND_NETNS"
+    script = (
+        f"{friend} {echo} serve & {echo} serve & sleep 0.5;"
+        f"{echo} probe $LAB_FRIEND_IP4 $LAB_FRIEND_IP6; {friend} {echo} probe $LAB_CLIENT_IP4 $LAB_CLIENT_IP6; echo done"
+    )
+    ended = shell("open", script, options=("--server", "none", "--friend", "open"))
+    assert ended.stdout == "done\n", ended.stderr
+
+
+def test_friend_behind_a_proxy_is_refused():
+    ended = run("open", "true", options=("--server", "none", "--friend", "proxy"))
+    assert ended.returncode == 125
+    assert "has no proxy" in ended.stderr
+
+
+def test_core_registers_and_listens():
+    script = "ip netns exec $LAB_CORE_NETNS ss -Hnltu; echo $LAB_DOMAIN $LAB_ACCOUNTS"
+    ended = shell("https-only", script, options=("--server", "none", "--core", "kamailio"))
+    assert ended.returncode == 0, ended.stderr
+    assert "203.0.113.6:5060" in ended.stdout
+    assert "ims.example.org" in ended.stdout and '"alice"' in ended.stdout
+
+
 def test_proxy_opens_tunnels_to_443_only():
     script = f"sleep 0.5; {PYTHON} {ECHO} tunnel $LAB_PROXY_NAME $LAB_PEER_NAME"
     ended = shell("proxy", script, options=("--server", "none", "--peer", f"{PYTHON} {ECHO} serve"))

@@ -2,6 +2,7 @@
 #include "cli/load/process_usage.h"
 
 #include <dirent.h>
+#include <stdbool.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -63,26 +64,70 @@ static int cpu_from_stat(pid_t pid, uint64_t *out)
     return 0;
 }
 
-static int resident_read(pid_t pid, uint64_t *out)
+/* The kilobytes that |file| of /proc/PID tells behind |label|, such as "\nVmRSS:". */
+static int kilobytes_read(pid_t pid, const char *file, const char *label, uint64_t *out)
 {
     char path[PROC_PATH_MAX], text[4096];
-    snprintf(path, sizeof path, "/proc/%d/status", (int)pid);
+    snprintf(path, sizeof path, "/proc/%d/%s", (int)pid, file);
     if (text_read(path, text, sizeof text) < 0)
         return ERR_NOT_FOUND;
     unsigned long kilobytes;
-    const char *line = strstr(text, "\nVmRSS:");
-    if (!line || sscanf(line, "\nVmRSS: %lu kB", &kilobytes) != 1)
+    const char *line = strstr(text, label);
+    if (!line || sscanf(line + strlen(label), " %lu kB", &kilobytes) != 1)
         return ERR_SYSTEM;
     *out = (uint64_t)kilobytes * 1024;
     return 0;
 }
 
+static int cpu_read(pid_t pid, uint64_t *out)
+{
+    return cpu_from_schedstat(pid, out) == 0 ? 0 : cpu_from_stat(pid, out);
+}
+
+/* 0 where there is no such process. */
+static pid_t parent_of(pid_t pid)
+{
+    char path[PROC_PATH_MAX], text[1024];
+    int parent;
+    snprintf(path, sizeof path, "/proc/%d/stat", (int)pid);
+    if (text_read(path, text, sizeof text) < 0)
+        return 0;
+    const char *rest = strrchr(text, ')');
+    return rest && sscanf(rest + 1, " %*c %d", &parent) == 1 ? parent : 0;
+}
+
+static bool descends_from(pid_t pid, pid_t ancestor)
+{
+    while (pid > 1 && pid != ancestor)
+        pid = parent_of(pid);
+    return pid == ancestor;
+}
+
 int process_usage_read(pid_t pid, struct process_usage *out)
 {
-    if (cpu_from_schedstat(pid, &out->cpu_ns) != 0) {
-        int error = cpu_from_stat(pid, &out->cpu_ns);
-        if (error != 0)
-            return error;
+    int error = cpu_read(pid, &out->cpu_ns);
+    return error != 0 ? error : kilobytes_read(pid, "status", "\nVmRSS:", &out->resident_bytes);
+}
+
+int process_tree_usage_read(pid_t pid, struct process_usage *out)
+{
+    DIR *processes = opendir("/proc");
+    if (!processes)
+        return ERR_SYSTEM;
+    *out = (struct process_usage){0};
+    bool found = false;
+    struct dirent *entry;
+    while ((entry = readdir(processes))) {
+        pid_t each = (pid_t)strtol(entry->d_name, NULL, 10);
+        uint64_t cpu_ns, bytes;
+        /* One that ends meanwhile does not count. */
+        if (each <= 0 || !descends_from(each, pid) || cpu_read(each, &cpu_ns) != 0 ||
+            kilobytes_read(each, "smaps_rollup", "\nPss:", &bytes) != 0)
+            continue;
+        out->cpu_ns += cpu_ns;
+        out->resident_bytes += bytes;
+        found = found || each == pid;
     }
-    return resident_read(pid, &out->resident_bytes);
+    closedir(processes);
+    return found ? 0 : ERR_NOT_FOUND;
 }

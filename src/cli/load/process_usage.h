@@ -13,5 +13,7 @@ struct process_usage {
 
 /* Returns 0, ERR_NOT_FOUND (no such process) or ERR_SYSTEM. */
 int process_usage_read(pid_t pid, struct process_usage *out);
+/* The same for |pid| and all that descend from it, of whose memory each shared page counts once in all (PSS). */
+int process_tree_usage_read(pid_t pid, struct process_usage *out);
 
 #endif

@@ -176,6 +176,61 @@ static void expiry_in_an_odd_spelling_is_none(void **state)
     credentials_destroy(&credentials);
 }
 
+static void registration_is_told_from_the_user_that_quotas_count(void **state)
+{
+    (void)state;
+    struct credentials *credentials = built(two_secrets);
+    static const struct {
+        const char *username, *user_part, *registration;
+    } rows[] = {
+        {"1700000000:p1.Pseudo-nym_.0123456789abcdef", "p1.Pseudo-nym_", "0123456789abcdef"},
+        {"1700000000:p1.x.-_AZaz09AZaz09AZ", "p1.x", "-_AZaz09AZaz09AZ"},
+        {"1700000000:p1..0123456789abcdef", "p1..0123456789abcdef", ""},
+        {"1700000000:p1.x.0123456789abcde", "p1.x.0123456789abcde", ""},
+        {"1700000000:p1.x.0123456789abcdefg", "p1.x.0123456789abcdefg", ""},
+        {"1700000000:p1.x.0123456789abcde.", "p1.x.0123456789abcde.", ""},
+        {"1700000000:p1.x.y.0123456789abcdef", "p1.x.y.0123456789abcdef", ""},
+        {"1700000000:p1.x:.0123456789abcdef", "p1.x:.0123456789abcdef", ""},
+        {"1700000000:p2.x.0123456789abcdef", "p2.x.0123456789abcdef", ""},
+        {"1700000000:.0123456789abcdef", ".0123456789abcdef", ""},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        struct credential_match match;
+        assert_int_equal(find(credentials, rows[i].username, &match), 0);
+        assert_span(match.username, rows[i].username);
+        assert_span(match.user_part, rows[i].user_part);
+        assert_span(match.registration, rows[i].registration);
+    }
+    credentials_destroy(&credentials);
+}
+
+static void static_account_belongs_to_no_registration(void **state)
+{
+    (void)state;
+    struct credentials *credentials = built(two_secrets);
+    struct credential_match match;
+    assert_int_equal(credentials_add_account(credentials, "1:p1.x.0123456789abcdef", "secret"), 0);
+    assert_int_equal(find(credentials, "1:p1.x.0123456789abcdef", &match), 0);
+    assert_span(match.user_part, "1:p1.x.0123456789abcdef");
+    assert_int_equal(match.registration.length, 0);
+    credentials_destroy(&credentials);
+}
+
+static void digest_key_is_that_of_the_account(void **state)
+{
+    (void)state;
+    struct credentials *credentials = built(two_secrets);
+    struct credential_key key, expected;
+    assert_int_equal(credentials_find_digest_key(credentials, text("alice"), PASSWORD_SHA256, &key), 0);
+    credential_key_derive(PASSWORD_SHA256, text("alice"), text("example.org"), text("secret"), &expected);
+    assert_memory_equal(&key, &expected, sizeof key);
+    assert_int_equal(credentials_find_digest_key(credentials, text("alice"), PASSWORD_MD5, &key), 0);
+    assert_int_equal(key.length, MD5_SIZE);
+    assert_int_equal(credentials_find_digest_key(credentials, text("1700000000:alice"), PASSWORD_MD5, &key),
+                     ERR_NOT_FOUND);
+    credentials_destroy(&credentials);
+}
+
 static void account_named_like_a_number_is_no_expired_credential(void **state)
 {
     (void)state;
@@ -232,6 +287,9 @@ int main(void)
         cmocka_unit_test(issued_credentials_are_found_with_a_key_for_each_secret),
         cmocka_unit_test(expiry_alone_counts_as_its_own_user),
         cmocka_unit_test(expiry_in_an_odd_spelling_is_none),
+        cmocka_unit_test(registration_is_told_from_the_user_that_quotas_count),
+        cmocka_unit_test(static_account_belongs_to_no_registration),
+        cmocka_unit_test(digest_key_is_that_of_the_account),
         cmocka_unit_test(account_named_like_a_number_is_no_expired_credential),
         cmocka_unit_test(unusable_names_and_secrets_are_refused),
         cmocka_unit_test(want_of_memory_leaves_nothing_behind),

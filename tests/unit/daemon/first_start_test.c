@@ -14,12 +14,15 @@
 #include "base/error.h"
 #include "crypto/certificate.h"
 #include "daemon/first_start.h"
+#include "registrar/accounts.h"
 
 struct place {
     char directory[64], state[128];
 };
 
-static const char *const files[] = {"certificate.pem", "key.pem", "password"};
+static const char *const files[] = {"accounts.db",    "certificate.pem", "key.pem",
+                                    "password-alice", "password-bob",    "password"};
+static struct first_start_person people[FIRST_START_PEOPLE];
 
 static const char *path_of(const struct place *place, const char *file)
 {
@@ -54,7 +57,7 @@ static struct settings *start(uint16_t port)
 {
     struct settings *settings;
     struct settings_error error;
-    if (first_start_settings(port, &settings, &error) != 0)
+    if (first_start_settings(port, people, &settings, &error) != 0)
         fail_msg("%s", error.text);
     return settings;
 }
@@ -88,6 +91,43 @@ static void certificate_and_account_are_made_once_and_kept_private(void **state)
     assert_int_equal(certificate_host_name(pair.certificate_file, name, sizeof name, &error), 0);
     settings_destroy(&first);
     settings_destroy(&second);
+}
+
+static bool knows(const struct place *place, const struct first_start_person *person)
+{
+    struct accounts *accounts;
+    struct accounts_error error;
+    struct account account;
+    struct credential_key key;
+    assert_int_equal(accounts_open(path_of(place, "accounts.db"), FIRST_START_DOMAIN, 0, &accounts, &error), 0);
+    int status = accounts_find(accounts, span_of_text(person->name), &account);
+    accounts_close(&accounts);
+    credential_key_derive(PASSWORD_MD5, span_of_text(person->name), span_of_text(FIRST_START_DOMAIN),
+                          span_of_text(person->password), &key);
+    return status == 0 && memcmp(account.md5.bytes, key.bytes, key.length) == 0;
+}
+
+static void two_people_can_log_in_with_passwords_that_last(void **state)
+{
+    const struct place *place = *state;
+    struct settings *settings = start(0);
+    assert_string_equal(settings->edge_domain, FIRST_START_DOMAIN);
+    assert_int_equal(settings->edge_core.count, 0);
+    settings_destroy(&settings);
+    const struct first_start_person alice = people[0], bob = people[1];
+    assert_string_equal(alice.name, "alice");
+    assert_string_equal(bob.name, "bob");
+    assert_string_not_equal(alice.password, bob.password);
+    assert_true(knows(place, &alice) && knows(place, &bob));
+    assert_private(path_of(place, "password-alice"));
+    assert_private(path_of(place, "accounts.db"));
+
+    unlink(path_of(place, "password-bob"));
+    settings = start(0);
+    settings_destroy(&settings);
+    assert_string_equal(people[0].password, alice.password);
+    assert_string_not_equal(people[1].password, bob.password);
+    assert_true(knows(place, &alice) && knows(place, &people[1]) && !knows(place, &bob));
 }
 
 static void everything_is_served_on_8443_or_on_the_one_port_asked_for(void **state)
@@ -142,19 +182,20 @@ static void spoilt_password_is_named_and_not_replaced(void **state)
     fputs("password\n", file);
     fclose(file);
     struct settings_error error;
-    assert_int_not_equal(first_start_settings(0, &settings, &error), 0);
+    assert_int_not_equal(first_start_settings(0, people, &settings, &error), 0);
     assert_null(settings);
     assert_non_null(strstr(error.text, "delete it"));
 
     unlink(path_of(place, "password"));
     assert_int_equal(symlink("/dev/zero", path_of(place, "password")), 0);
-    assert_int_not_equal(first_start_settings(0, &settings, &error), 0);
+    assert_int_not_equal(first_start_settings(0, people, &settings, &error), 0);
 }
 
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(certificate_and_account_are_made_once_and_kept_private, setup, teardown),
+        cmocka_unit_test_setup_teardown(two_people_can_log_in_with_passwords_that_last, setup, teardown),
         cmocka_unit_test_setup_teardown(everything_is_served_on_8443_or_on_the_one_port_asked_for, setup, teardown),
         cmocka_unit_test_setup_teardown(loopback_peers_are_allowed_only_where_loopback_alone_listens, setup, teardown),
         cmocka_unit_test_setup_teardown(spoilt_password_is_named_and_not_replaced, setup, teardown),

@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: BSD-3-Clause */
+#include "edge/registrations.h"
+
+#include <assert.h>
+#include <pthread.h>
+
+#include "base/error.h"
+#include "base/hash.h"
+#include "base/list.h"
+#include "base/memory.h"
+
+/* How many lost registrations are looked at with each claim: more than one, so that they get fewer. */
+#define SWEEP 2
+
+struct entry {
+    struct hash_entry hash;
+    struct list lost; /* in the table's, while without a flow */
+    struct edge_registration_key key;
+    struct sip_flow_name flow;
+    bool is_lost;
+    uint64_t expires_s;
+    char id[REGISTRATION_ID_SIZE];
+};
+
+struct edge_registrations {
+    pthread_mutex_t lock;
+    struct hash entries;
+    struct list lost;
+};
+
+int edge_registrations_create(struct edge_registrations **out)
+{
+    struct edge_registrations *table = memory_zeroed(1, sizeof *table);
+    if (!table || hash_init(&table->entries) != 0) {
+        memory_free(table);
+        return ERR_MEMORY;
+    }
+    pthread_mutex_init(&table->lock, NULL);
+    list_init(&table->lost);
+    *out = table;
+    return 0;
+}
+
+static void drop(struct edge_registrations *table, struct entry *entry)
+{
+    list_remove(&entry->lost);
+    hash_remove(&table->entries, &entry->hash);
+    memory_free(entry);
+}
+
+void edge_registrations_destroy(struct edge_registrations **table)
+{
+    struct edge_registrations *gone = *table;
+    if (!gone)
+        return;
+    while (!list_empty(&gone->lost))
+        drop(gone, container_of(gone->lost.next, struct entry, lost));
+    assert(gone->entries.count == 0);
+    hash_fini(&gone->entries);
+    pthread_mutex_destroy(&gone->lock);
+    memory_free(gone);
+    *table = NULL;
+}
+
+void edge_registration_key_make(struct span impi, struct span aor, struct span binding,
+                                struct edge_registration_key *out)
+{
+    /* A line feed is in none of them. */
+    struct span parts[] = {impi, {"\n", 1}, aor, {"\n", 1}, binding};
+    crypto_sha256(parts, sizeof parts / sizeof *parts, out->bytes);
+}
+
+static uint64_t hash_of(const struct edge_registration_key *key)
+{
+    uint64_t hash;
+    memcpy(&hash, key->bytes, sizeof hash);
+    return hash;
+}
+
+static struct entry *find(const struct edge_registrations *table, const struct edge_registration_key *key)
+{
+    struct hash_entry *link;
+    for (link = hash_first(&table->entries, hash_of(key)); link; link = hash_next(link)) {
+        struct entry *entry = container_of(link, struct entry, hash);
+        if (memcmp(&entry->key, key, sizeof *key) == 0)
+            return entry;
+    }
+    return NULL;
+}
+
+static struct entry *find_on(const struct edge_registrations *table, const struct edge_registration_key *key,
+                             struct sip_flow_name flow)
+{
+    struct entry *entry = find(table, key);
+    bool there = entry && !entry->is_lost && entry->flow.worker == flow.worker && entry->flow.flow == flow.flow;
+    return there ? entry : NULL;
+}
+
+/* A clock's hand over the lost ones. */
+static void sweep(struct edge_registrations *table, uint64_t wall_s)
+{
+    for (unsigned i = 0; i < SWEEP && !list_empty(&table->lost); i++) {
+        struct entry *entry = container_of(table->lost.next, struct entry, lost);
+        list_remove(&entry->lost);
+        if (entry->expires_s <= wall_s)
+            drop(table, entry);
+        else
+            list_append(&table->lost, &entry->lost);
+    }
+}
+
+static struct entry *add(struct edge_registrations *table, const struct edge_registration_key *key)
+{
+    struct entry *entry = memory_zeroed(1, sizeof *entry);
+    if (!entry)
+        return NULL;
+    entry->key = *key;
+    entry->is_lost = true;
+    list_init(&entry->lost);
+    registration_id_make(entry->id);
+    hash_insert(&table->entries, &entry->hash, hash_of(key));
+    return entry;
+}
+
+int edge_registrations_claim(struct edge_registrations *table, const struct edge_registration_key *key,
+                             struct sip_flow_name flow, uint64_t expires_s, uint64_t wall_s,
+                             char id_out[REGISTRATION_ID_SIZE], struct sip_flow_name *previous_out)
+{
+    int result = ERR_MEMORY;
+    pthread_mutex_lock(&table->lock);
+    sweep(table, wall_s);
+    struct entry *entry = find(table, key);
+    if (!entry)
+        entry = add(table, key);
+    if (entry) {
+        result = !entry->is_lost && (entry->flow.worker != flow.worker || entry->flow.flow != flow.flow);
+        *previous_out = entry->flow;
+        entry->flow = flow;
+        entry->is_lost = false;
+        entry->expires_s = expires_s;
+        list_remove(&entry->lost);
+        memcpy(id_out, entry->id, REGISTRATION_ID_SIZE);
+    }
+    pthread_mutex_unlock(&table->lock);
+    return result;
+}
+
+bool edge_registrations_has(struct edge_registrations *table, const struct edge_registration_key *key,
+                            struct sip_flow_name flow)
+{
+    pthread_mutex_lock(&table->lock);
+    bool has = find_on(table, key, flow);
+    pthread_mutex_unlock(&table->lock);
+    return has;
+}
+
+void edge_registrations_leave(struct edge_registrations *table, const struct edge_registration_key *key,
+                              struct sip_flow_name flow)
+{
+    pthread_mutex_lock(&table->lock);
+    struct entry *entry = find_on(table, key, flow);
+    if (entry) {
+        entry->is_lost = true;
+        list_append(&table->lost, &entry->lost);
+    }
+    pthread_mutex_unlock(&table->lock);
+}
+
+bool edge_registrations_end(struct edge_registrations *table, const struct edge_registration_key *key,
+                            struct sip_flow_name flow)
+{
+    pthread_mutex_lock(&table->lock);
+    struct entry *entry = find_on(table, key, flow);
+    if (entry)
+        drop(table, entry);
+    pthread_mutex_unlock(&table->lock);
+    return entry;
+}
