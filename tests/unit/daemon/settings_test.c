@@ -246,6 +246,8 @@ static void wrong_values_are_named_with_line_and_remedy(void **state)
         {"realm: a\nrealm: b\n", 2, "realm is there twice"},
         {"limits: {}\nlimits: {}\n", 2, "limits is there twice"},
         {"alternate-server: 203.0.113.6\n", 1, "an address with port"},
+        {"http: {backend: localhost:8080}\n", 1, "an address with port"},
+        {"http: {backend: 'http://127.0.0.1:8080/'}\n", 1, "an address with port"},
         {"realm: a\n---\nrealm: b\n", 3, "second document"},
         {"realm: {\n", 2, "not YAML"},
         {"just words\n", 1, "one `key: value` a line"},
@@ -287,6 +289,9 @@ static void keys_that_contradict_each_other_are_refused(void **state)
                    "is in relay.allow-peers, too");
     assert_refused("credentials: {shared-secrets: [kT5xPq, kT5xPq]}\n", 1, "there twice");
     assert_refused(SOMEBODY "alternate-domain: turn2.example.org\n", 2, "without alternate-server");
+    assert_refused(SOMEBODY "listen: ['tcp://127.0.0.1:80']\nhttp: {backend: '127.0.0.1:80'}\n", 3, "itself listens");
+    assert_refused(SOMEBODY "listen: ['tcp://[::]:80']\nhttp: {backend: '[::1]:80'}\n", 3, "itself listens");
+    assert_refused(SOMEBODY "http: {backend: '0.0.0.0:80'}\n", 2, "no server's address");
 }
 
 static void lists_are_bounded(void **state)
