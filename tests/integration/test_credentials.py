@@ -208,7 +208,7 @@ def bad_tokens(issuer):
         "oversized": issuer.token(pad="x" * 6000),
         "unsigned": f"{head}.{claims}.",
         "two-parts": f"{head}.{claims}",
-        "impossible-base64": f"{head}.{claims}AAA.{signature}",
+        "impossible-base64": f"{head}.{claims + 'A' * ((1 - len(claims)) % 4)}.{signature}",
         "not-a-token": "x",
         "empty": "",
     }
