@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: BSD-3-Clause
+// What left the networks of a lab, as its router wrote it down behind the firewall (lab/network.py).
+
+import { execFileSync } from 'node:child_process';
+
+const MIN_PACKETS = 100; // seconds of a call; a page and a registration are fewer
+
+function readSet(router, name) {
+  const argv = ['netns', 'exec', router, 'nft', '-j', 'list', 'set', 'inet', 'firewall', name];
+  const { nftables } = JSON.parse(execFileSync('ip', argv, { encoding: 'utf8' }));
+  const { elem = [] } = nftables.find(({ set }) => set).set;
+  return elem.map(({ elem: { val: { concat: [from, protocol, port] }, counter: { packets } } }) => ({ from, protocol, port, packets }));
+}
+
+// [{ from, protocol, port, packets }] since the lab began.
+export const readTrace = (router) => ['sent_ip4', 'sent_ip6'].flatMap((name) => readSet(router, name));
+
+// |people| each with |name|, |ways| and |senders|, the addresses that send for this person. Where nothing but TLS may
+// carry a call, nothing but TCP to port 443 may have left.
+export function findStrays(trace, people) {
+  const problems = [];
+  for (const { name, ways, senders } of people) {
+    const sent = trace.filter(({ from }) => senders.includes(from));
+    if (!sent.some(({ packets }) => packets >= MIN_PACKETS)) {
+      problems.push(`${name}: the router saw no call leave: ${JSON.stringify(sent)}`);
+    }
+    const strays = sent.filter(({ protocol, port }) => protocol !== 'tcp' || port !== 443);
+    if (ways.join() === 'tls' && strays.length > 0) {
+      problems.push(`${name}: not only TCP to port 443 left: ${JSON.stringify(strays)}`);
+    }
+  }
+  const known = people.flatMap(({ senders }) => senders);
+  const strangers = trace.filter(({ from }) => !known.includes(from));
+  if (strangers.length > 0) {
+    problems.push(`nobody else should have sent anything: ${JSON.stringify(strangers)}`);
+  }
+  return problems;
+}
