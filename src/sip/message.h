@@ -93,9 +93,6 @@ int sip_max_forwards_decrement(osip_message_t *message);
 const char *sip_parameter_find(const osip_list_t *parameters, const char *name);
 /* Sets or adds; |value| NULL for none. Returns 0 or ERR_MEMORY. */
 int sip_parameter_set(osip_list_t *parameters, const char *name, const char *value);
-/* Without the quotes and escapes of a quoted-string (RFC 3261 §25.1); other text is copied. Returns the length or
- * ERR_TOO_LARGE. */
-int sip_unquote(const char *text, char *out, size_t size);
 /* What a Contact asks for: its expires parameter, or the message's Expires, or |otherwise| (RFC 3261 §10.2.1.1). */
 uint32_t sip_contact_expires(const osip_message_t *message, const osip_contact_t *contact, uint32_t otherwise);
 /* `Contact: *` */
