@@ -58,7 +58,7 @@ GATEWAYS = {
 
 # Forbidden packets vanish, as real firewalls do it: a client learns nothing and has to wait.
 # Frames within a segment pass here too on kernels that show bridged frames to nftables.
-# What the firewall let out is written down behind it: who sent how much to which port.
+# Whom it let send how much to which port is written down behind it.
 FIREWALL = """
 table inet firewall {{
     chain forward {{
@@ -90,8 +90,8 @@ table inet firewall {{
     chain trace {{
         type filter hook forward priority filter + 10;
         iifname "outside" return
-        update @sent_ip4 {{ ip saddr . meta l4proto . th dport counter }}
-        update @sent_ip6 {{ ip6 saddr . meta l4proto . th dport counter }}
+        ct direction original update @sent_ip4 {{ ip saddr . meta l4proto . th dport counter }}
+        ct direction original update @sent_ip6 {{ ip6 saddr . meta l4proto . th dport counter }}
     }}
     chain translate {{
         type nat hook postrouting priority srcnat;

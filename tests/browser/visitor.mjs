@@ -19,7 +19,7 @@ export function readAccount(text) {
 // person on the friend's host, if there is a friend. WIC_NETNS names a namespace for each, separated by spaces; WIC_TRUST
 // is the hash of a key that a server without a certificate of an authority has; WIC_RELAY=1 makes both use the relay.
 //   ways     what may carry a call there; null: anything
-//   senders  the addresses that send for this person, as a router sees it
+//   sends    [{ from, port }]: who sends for this person, and to which port where only TLS may carry a call
 export function placeOf(number, environment) {
   if (environment.LAB_FOLDER) {
     // Browser profiles go where the lab removes them, even if nobody is left to close the browser.
@@ -28,13 +28,14 @@ export function placeOf(number, environment) {
   const inLab = (name) => environment[`LAB_${name}`];
   const isFriend = number === 1 && inLab('FRIEND_NETNS') !== undefined;
   const proxy = isFriend ? '' : inLab('PROXY') ?? '';
-  const host = isFriend ? 'FRIEND' : (proxy ? 'PROXY' : 'CLIENT');
+  const sendsTo = (host, port) => ['IP4', 'IP6'].map((family) => ({ from: inLab(`${host}_${family}`), port }));
+  const own = sendsTo(isFriend ? 'FRIEND' : 'CLIENT', proxy ? Number(new URL(proxy).port) : 443);
   return {
     namespace: environment.WIC_NETNS?.split(' ')[number] ?? (isFriend ? inLab('FRIEND_NETNS') : undefined),
     proxy,
     trust: environment.WIC_TRUST,
     ways: inLab(isFriend ? 'FRIEND_WAYS' : 'WAYS')?.split(' ') ?? null,
-    senders: [inLab(`${host}_IP4`), inLab(`${host}_IP6`)],
+    sends: [...own, ...(proxy ? sendsTo('PROXY', 443) : [])],
   };
 }
 
