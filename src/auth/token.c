@@ -6,6 +6,7 @@
 #include <strings.h>
 
 #include "auth/token_keys.h"
+#include "base/auth_params.h"
 #include "base/error.h"
 #include "base/memory.h"
 #include "crypto/digest.h"
@@ -89,12 +90,10 @@ static bool split(struct span token, struct span parts[3])
     return true;
 }
 
-/* Decodes one part strictly, so that a token has one spelling, and reads it as a JSON object that names nothing twice.
- * NULL where it is none. */
-static json_t *object_read(struct span part, uint8_t *memory, size_t size)
+/* NULL where it is none, or names something twice. */
+static json_t *object_read(const uint8_t *json, int length)
 {
-    int length = crypto_base64url_decode(part.bytes, part.length, memory, size);
-    json_t *object = length > 0 ? json_loadb((char *)memory, (size_t)length, JSON_REJECT_DUPLICATES, NULL) : NULL;
+    json_t *object = length > 0 ? json_loadb((const char *)json, (size_t)length, JSON_REJECT_DUPLICATES, NULL) : NULL;
     if (json_is_object(object))
         return object;
     json_decref(object);
@@ -133,7 +132,7 @@ static int header_judge(const json_t *header, struct token_header *out, const ch
 static int header_read(struct span part, struct token_header *out, const char **reason_out)
 {
     uint8_t memory[HEADER_MAX];
-    json_t *header = object_read(part, memory, sizeof memory);
+    json_t *header = object_read(memory, crypto_base64url_decode(part.bytes, part.length, memory, sizeof memory));
     *reason_out = "the header is no JSON object in base64url";
     int result = header ? header_judge(header, out, reason_out) : ERR_MALFORMED;
     json_decref(header);
@@ -301,11 +300,14 @@ static int signature_judge(const struct token_verifier *verifier, struct span to
     return signature_verify(token, keys, count);
 }
 
+/* All three parts are decoded here, and strictly, before cjose sees any: a token has one spelling then, and cjose
+ * asserts that base64 has a length that it can have. */
 int token_verify(const struct token_verifier *verifier, struct span token, uint64_t wall_s, struct token_identity *out,
                  const char **reason_out)
 {
     struct span parts[3];
     struct token_header header;
+    uint8_t payload[TOKEN_MAX / 4 * 3];
     memset(out, 0, sizeof *out);
     *reason_out = "longer than a token may be";
     if (token.length > TOKEN_MAX)
@@ -313,64 +315,31 @@ int token_verify(const struct token_verifier *verifier, struct span token, uint6
     *reason_out = "not three parts with dots in between";
     if (!split(token, parts))
         return ERR_MALFORMED;
+    int length = crypto_base64url_decode(parts[1].bytes, parts[1].length, payload, sizeof payload);
+    *reason_out = "the claims are no base64url";
+    if (length < 0)
+        return ERR_MALFORMED;
     int result = header_read(parts[0], &header, reason_out);
     if (result == 0)
         result = signature_judge(verifier, token, &header, parts[2], reason_out);
     if (result != 0)
         return result;
-    uint8_t memory[TOKEN_MAX / 4 * 3];
-    json_t *claims = object_read(parts[1], memory, sizeof memory);
+    json_t *claims = object_read(payload, length);
     *reason_out = "the claims are no JSON object, or one is there twice";
     result = claims ? claims_judge(verifier, claims, wall_s, out, reason_out) : ERR_MALFORMED;
     json_decref(claims);
     return result;
 }
 
-static struct span trimmed(struct span text)
-{
-    const char *at = text.bytes;
-    while (text.length > 0 && (*at == ' ' || *at == '\t')) {
-        at++;
-        text.length--;
-    }
-    while (text.length > 0 && (at[text.length - 1] == ' ' || at[text.length - 1] == '\t'))
-        text.length--;
-    return (struct span){at, text.length};
-}
-
-/* Takes |word| off the front, whatever its case. */
-static bool take(struct span *text, const char *word)
-{
-    size_t length = strlen(word);
-    if (text->length < length || strncasecmp(text->bytes, word, length) != 0)
-        return false;
-    *text = (struct span){(const char *)text->bytes + length, text->length - length};
-    return true;
-}
-
 int token_of_authorization(struct span value, struct span *out)
 {
-    struct span rest = trimmed(value);
-    if (!take(&rest, "Bearer") || (rest.length > 0 && *(const char *)rest.bytes != ' '))
+    struct auth_params params;
+    int result = auth_params_read(value, &params);
+    if (result != 0)
+        return ERR_MALFORMED;
+    if (!auth_params_is(&params, "Bearer"))
         return ERR_NOT_FOUND;
-    rest = trimmed(rest);
-    struct span parameter = rest;
-    if (take(&parameter, "access_token")) {
-        parameter = trimmed(parameter);
-        if (!take(&parameter, "="))
-            return ERR_MALFORMED;
-        parameter = trimmed(parameter);
-        if (parameter.length < 2 || !take(&parameter, "\"") ||
-            ((const char *)parameter.bytes)[parameter.length - 1] != '"')
-            return ERR_MALFORMED;
-        rest = (struct span){parameter.bytes, parameter.length - 1};
-    }
-    static const char marks[] = "-._~+/="; /* RFC 6750 §2.1 */
-    const char *text = rest.bytes;
-    for (size_t i = 0; i < rest.length; i++)
-        if (!(text[i] >= 'a' && text[i] <= 'z') && !(text[i] >= 'A' && text[i] <= 'Z') &&
-            !(text[i] >= '0' && text[i] <= '9') && (text[i] == '\0' || !strchr(marks, text[i])))
-            return ERR_MALFORMED;
-    *out = rest;
-    return rest.length > 0 ? 0 : ERR_MALFORMED;
+    const struct auth_param *form_of_3gpp = auth_params_find(&params, "access_token");
+    *out = form_of_3gpp && form_of_3gpp->quoted ? form_of_3gpp->value : params.token;
+    return out->length > 0 ? 0 : ERR_MALFORMED;
 }

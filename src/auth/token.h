@@ -41,7 +41,7 @@ int token_verify(const struct token_verifier *verifier, struct span token, uint6
                  const char **reason_out);
 
 /* The token of an Authorization value: `Bearer TOKEN` (RFC 6750) or `Bearer access_token="TOKEN"` (TS 24.371). Returns
- * 0 with |*out| borrowed, or ERR_NOT_FOUND (another scheme) or ERR_MALFORMED. */
+ * 0 with |*out| borrowed, or ERR_NOT_FOUND (another scheme) or ERR_MALFORMED (no credentials, or no token in them). */
 int token_of_authorization(struct span value, struct span *out);
 
 #endif

@@ -163,9 +163,12 @@ void edge_receive_client(struct edge *edge, struct edge_flow *flow, const void *
         edge->host.client_send(edge->host.context, flow, "\r\n", 2);
         return;
     }
-    int result = edge_message_decode(bytes, length, &message, &status);
-    if (result != 0) {
-        if (result == ERR_MALFORMED && status != 0 && message.method.length > 0 && message.branch.length > 0)
+    if (flow->malformed >= EDGE_MALFORMED_MAX)
+        return; /* it is being closed */
+    if (edge_message_decode(bytes, length, &message, &status) != 0) {
+        if (++flow->malformed == EDGE_MALFORMED_MAX)
+            edge->host.client_close(edge->host.context, flow, "what it says is no SIP");
+        else if (status != 0 && message.status == 0)
             edge_refuse_client(flow, &message, status, span_none());
         return;
     }
@@ -180,9 +183,8 @@ void edge_receive_core(struct edge *edge, const struct edge_target *source, cons
 {
     struct edge_message message;
     unsigned status;
-    int result = edge_message_decode(bytes, length, &message, &status);
-    if (result != 0) {
-        if (result == ERR_MALFORMED && status != 0 && message.method.length > 0 && message.branch.length > 0)
+    if (edge_message_decode(bytes, length, &message, &status) != 0) {
+        if (status != 0 && message.status == 0)
             edge_refuse_core(edge, source, &message, status);
         return;
     }

@@ -6,6 +6,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "edge/compose.h"
 #include "edge/dialog.h"
 #include "edge/reg_event.h"
 #include "edge/reply.h"
@@ -24,16 +25,6 @@ enum waiting {
     WAITING_FOR_ANSWER,
     WAITING_FOR_CANCELLED,
 };
-
-static const char *const transport_names[EDGE_TRANSPORTS] = {"UDP", "TCP", "TLS", "TCP"};
-static const char *const transport_parameters[EDGE_TRANSPORTS] = {"", ";transport=tcp", ";transport=tls",
-                                                                  ";transport=tcp"};
-
-static const struct edge_target *current_target(const struct edge_exchange *exchange)
-{
-    assert(exchange->target_next > 0);
-    return &exchange->targets[exchange->target_next - 1];
-}
 
 struct edge_exchange *edge_exchange_of_client(struct sip_client_transaction *transaction)
 {
@@ -266,7 +257,7 @@ static void client_send(struct sip_client_transaction *transaction, const void *
     struct edge_exchange *exchange = edge_exchange_of_client(transaction);
     const struct edge_host *host = &exchange->edge->host;
     if (exchange->to == PARTY_CORE)
-        host->core_send(host->context, current_target(exchange), bytes, length);
+        host->core_send(host->context, edge_exchange_target(exchange), bytes, length);
     else if (exchange->flow)
         host->client_send(host->context, exchange->flow, bytes, length);
 }
@@ -279,7 +270,7 @@ static void client_ended(struct sip_client_transaction *transaction, enum sip_cl
     hold(exchange);
     if (end == SIP_CLIENT_TIMEOUT) {
         if (exchange->to == PARTY_CORE && !exchange->answered)
-            host->core_silent(host->context, current_target(exchange));
+            host->core_silent(host->context, edge_exchange_target(exchange));
         if (exchange->purpose == PURPOSE_SUBSCRIBE)
             edge_subscribe_failed(exchange, 408, now);
         edge_exchange_answer(exchange, exchange->cancelled ? 487 : 408, span_none(), now);
@@ -290,57 +281,10 @@ static void client_ended(struct sip_client_transaction *transaction, enum sip_cl
 
 static const struct sip_client_events client_events = {.send = client_send, .ended = client_ended};
 
-static void add_via(const struct edge_exchange *exchange, const char *branch, struct text *text)
-{
-    const struct edge_settings *settings = exchange->edge->settings;
-    if (exchange->to == PARTY_CLIENT) {
-        text_add(text, "Via: SIP/2.0/WSS %s;branch=%s\r\n", settings->domain, branch);
-        return;
-    }
-    uint8_t transport = current_target(exchange)->transport;
-    text_add(text, "Via: SIP/2.0/%s %s;branch=%s%s\r\n", transport_names[transport], settings->sent_by[transport],
-             branch, transport == EDGE_UDP ? ";rport" : "");
-}
-
-void edge_exchange_add_record_routes(const struct edge_exchange *exchange, struct text *text)
-{
-    if (!exchange->record_route || !exchange->flow)
-        return;
-    const struct edge_settings *settings = exchange->edge->settings;
-    const char *token = exchange->flow->token;
-    uint8_t transport = exchange->to == PARTY_CORE ? current_target(exchange)->transport : exchange->source.transport;
-    struct text core = {0}, client = {0};
-    text_add(&core, "Record-Route: <sip:%s@%s%s;lr>\r\n", token, settings->sent_by[transport],
-             transport_parameters[transport]);
-    text_add(&client, "Record-Route: <sip:%s@%s;transport=ws;lr>\r\n", token, settings->domain);
-    text->failed |= core.failed | client.failed;
-    text_add_span(text, text_span(exchange->to == PARTY_CORE ? &core : &client));
-    text_add_span(text, text_span(exchange->to == PARTY_CORE ? &client : &core));
-    text_fini(&core);
-    text_fini(&client);
-}
-
-static void add_path(const struct edge_exchange *exchange, struct text *text)
-{
-    uint8_t transport = current_target(exchange)->transport;
-    text_add(text, "Path: <sip:%s@%s%s;lr;ob>\r\n", exchange->flow ? exchange->flow->token : "",
-             exchange->edge->settings->sent_by[transport], transport_parameters[transport]);
-}
-
-static void compose(const struct edge_exchange *exchange, const char *branch, struct text *text)
-{
-    text_add_span(text, (struct span){exchange->request, exchange->line});
-    add_via(exchange, branch, text);
-    if (exchange->purpose == PURPOSE_REGISTER)
-        add_path(exchange, text);
-    edge_exchange_add_record_routes(exchange, text);
-    text_add_span(text, (struct span){exchange->request + exchange->line, exchange->length - exchange->line});
-}
-
 /* Begins the client transaction with |text|, or just sends it where there is none for an ACK. Fini's |text|. */
 static bool begin_client(struct edge_exchange *exchange, const char *branch, struct text *text, struct now now)
 {
-    bool reliable = exchange->to == PARTY_CLIENT || current_target(exchange)->transport != EDGE_UDP;
+    bool reliable = exchange->to == PARTY_CLIENT || edge_exchange_target(exchange)->transport != EDGE_UDP;
     bool begun = false;
     if (text->failed || text->length > SIP_MESSAGE_MAX)
         begun = false;
@@ -360,10 +304,10 @@ static bool launch(struct edge_exchange *exchange, struct now now)
     char branch[SIP_BRANCH_SIZE];
     struct text text = {0};
     sip_branch_make(edge->settings->flow_key, (uint8_t)edge->worker, branch);
-    compose(exchange, branch, &text);
+    edge_compose_request(exchange, branch, &text);
     if (!begin_client(exchange, branch, &text, now))
         return false;
-    if (exchange->to == PARTY_CORE && current_target(exchange)->transport == EDGE_UDP &&
+    if (exchange->to == PARTY_CORE && edge_exchange_target(exchange)->transport == EDGE_UDP &&
         exchange->target_next < exchange->target_count)
         set_timer(exchange, WAITING_FOR_TARGET, SILENCE_NS, now);
     else
@@ -379,7 +323,7 @@ bool edge_exchange_next_target(struct edge_exchange *exchange, struct now now)
     exchange->answered = false;
     while (exchange->target_next < exchange->target_count) {
         exchange->target_next++;
-        if (!exchange->edge->settings->sent_by[current_target(exchange)->transport])
+        if (!exchange->edge->settings->sent_by[edge_exchange_target(exchange)->transport])
             continue;
         if (launch(exchange, now) || exchange->purpose == PURPOSE_ACK)
             return true;
@@ -430,10 +374,15 @@ void edge_exchange_start(struct edge_exchange *exchange, struct text *request, s
     release(exchange, now);
 }
 
+static bool same_target(const struct edge_target *a, const struct edge_target *b)
+{
+    return address_equal(&a->address, &b->address) && a->transport == b->transport && a->name == b->name;
+}
+
 void edge_exchange_target_failed(struct edge_exchange *exchange, const struct edge_target *target, struct now now)
 {
     if (exchange->to != PARTY_CORE || !exchange->client_alive || exchange->ringing || exchange->final ||
-        memcmp(current_target(exchange), target, sizeof *target) != 0)
+        !same_target(edge_exchange_target(exchange), target))
         return;
     hold(exchange);
     if (!edge_exchange_next_target(exchange, now)) {
@@ -443,24 +392,6 @@ void edge_exchange_target_failed(struct edge_exchange *exchange, const struct ed
         edge_exchange_answer(exchange, exchange->cancelled ? 487 : 503, span_none(), now);
     }
     release(exchange, now);
-}
-
-/* Requests of one hop: CANCEL (RFC 3261 §9.1), and the ACK of a refusal (§17.1.1.3). */
-
-static void write_hop_request(const struct edge_exchange *exchange, const char *method, struct span to,
-                              struct text *text)
-{
-    struct span request = {exchange->request, exchange->length};
-    struct span line = raw_start_line(request), uri = raw_word(line, 1);
-    struct span cseq = raw_word(raw_find(request, "CSeq"), 0);
-    text_add(text, "%s %.*s SIP/2.0\r\n", method, (int)uri.length, (const char *)uri.bytes);
-    add_via(exchange, exchange->client.branch, text);
-    text_add_fields_of(text, request, "Route");
-    text_add(text, "Max-Forwards: 70\r\n");
-    text_add_fields_of(text, request, "From");
-    text_add_field(text, "To", to);
-    text_add_fields_of(text, request, "Call-ID");
-    text_add(text, "CSeq: %.*s %s\r\nContent-Length: 0\r\n\r\n", (int)cseq.length, (const char *)cseq.bytes, method);
 }
 
 static void send_cancel(struct edge_exchange *exchange, struct now now)
@@ -480,10 +411,10 @@ static void send_cancel(struct edge_exchange *exchange, struct now now)
     if (exchange->to == PARTY_CORE)
         cancel->targets = memory_zeroed(1, sizeof *cancel->targets);
     if (cancel->targets) {
-        *cancel->targets = *current_target(exchange);
+        *cancel->targets = *edge_exchange_target(exchange);
         cancel->target_count = cancel->target_next = 1;
     }
-    write_hop_request(exchange, "CANCEL", raw_find((struct span){exchange->request, exchange->length}, "To"), &text);
+    edge_compose_hop(exchange, "CANCEL", raw_find((struct span){exchange->request, exchange->length}, "To"), &text);
     if (exchange->to == PARTY_CORE && !cancel->targets)
         text_fini(&text);
     else
@@ -512,7 +443,7 @@ static void timer_fired(struct timer *timer, struct now now)
     const struct edge_host *host = &exchange->edge->host;
     hold(exchange);
     if (exchange->waiting == WAITING_FOR_TARGET) {
-        host->core_silent(host->context, current_target(exchange));
+        host->core_silent(host->context, edge_exchange_target(exchange));
         edge_exchange_next_target(exchange, now);
     } else if (exchange->waiting == WAITING_FOR_ANSWER) {
         edge_exchange_cancel(exchange, now);
@@ -565,7 +496,7 @@ void edge_exchange_receive(struct edge_exchange *exchange, const struct edge_mes
     struct text ack = {0};
     hold(exchange);
     if (exchange->invite && response->status >= 300)
-        write_hop_request(exchange, "ACK", response->to, &ack);
+        edge_compose_hop(exchange, "ACK", response->to, &ack);
     bool fresh = sip_client_receive(&exchange->client, response->status, ack.failed ? NULL : ack.bytes,
                                     ack.failed ? 0 : ack.length, now);
     text_fini(&ack);

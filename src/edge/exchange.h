@@ -5,6 +5,8 @@
 #ifndef EDGE_EXCHANGE_H
 #define EDGE_EXCHANGE_H
 
+#include <assert.h>
+
 #include "edge/state.h"
 
 enum edge_party {
@@ -92,7 +94,11 @@ struct edge_exchange *edge_exchange_of_server(struct sip_server_transaction *tra
 struct sip_server_transaction *edge_server_find(struct edge *edge, const struct edge_flow *flow,
                                                 const struct edge_message *message, struct span method);
 
-/* The Record-Route fields of the edge, for the side that |to| is (RFC 5658). */
-void edge_exchange_add_record_routes(const struct edge_exchange *exchange, struct text *text);
+/* The one that is tried now. */
+static inline const struct edge_target *edge_exchange_target(const struct edge_exchange *exchange)
+{
+    assert(exchange->target_next > 0);
+    return &exchange->targets[exchange->target_next - 1];
+}
 
 #endif

@@ -89,13 +89,13 @@ static const struct edge_registration *choose(const struct edge_flow *flow, cons
                                               struct span *value_out)
 {
     struct edge_walk walk = {0};
-    struct span preferred;
+    struct span preferred, who = message->status == 0 ? message->from : message->to;
     while (edge_message_next(message, "P-Preferred-Identity", &walk, &preferred)) {
         const struct edge_registration *registration = find(flow, value_uri(preferred), value_out);
         if (registration)
             return registration;
     }
-    const struct edge_registration *registration = find(flow, value_uri(message->from), value_out);
+    const struct edge_registration *registration = find(flow, value_uri(who), value_out);
     if (!registration && !list_empty(&flow->registrations))
         registration = container_of(flow->registrations.next, struct edge_registration, link);
     *value_out = registration ? edge_registration_default(registration) : span_none();

@@ -11,8 +11,8 @@ extern const char *const edge_fields_not_asserted[];
 /* and what of |message| of the core is not for a WIC: charging, the network's own, and with `Privacy: id` who it is. */
 const char *const *edge_fields_to_hide(const struct edge_message *message);
 
-/* The registration that |message| of a WIC is under: of the P-Preferred-Identity or From it names, or the first. NULL
- * without registrations. */
+/* The registration that |message| of a WIC is under: that of its P-Preferred-Identity, or of its From (To, in a
+ * response), or the first. NULL without registrations. */
 const struct edge_registration *edge_identity_find(const struct edge_flow *flow, const struct edge_message *message);
 /* P-Asserted-Identity: the preferred one where it is the WIC's own, else its default. */
 void edge_identity_write(const struct edge_flow *flow, const struct edge_message *message, struct text *text);

@@ -80,13 +80,13 @@ int edge_message_decode(const void *bytes, size_t length, struct edge_message *o
 {
     osip_message_t *decoded = NULL;
     *status_out = 0;
-    int indexed = edge_message_index((struct span){bytes, length}, out);
+    bool readable = edge_message_index((struct span){bytes, length}, out) == 0 && out->branch.length > 0;
     int result = sip_message_decode(bytes, length, &decoded, status_out);
     sip_message_destroy(&decoded);
-    if (result == 0 && (indexed != 0 || out->branch.length == 0)) {
-        *status_out = 400;
+    if (result == 0 && !readable)
         result = ERR_MALFORMED;
-    }
+    if (!readable)
+        *status_out = 0; /* an answer would repeat what cannot be understood */
     return result;
 }
 

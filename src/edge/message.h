@@ -25,8 +25,8 @@ struct edge_message {
     unsigned field_count;
 };
 
-/* Reads what the network sent. Returns 0, ERR_MEMORY, or ERR_MALFORMED with |*status_out| to answer (0: nothing);
- * |out| is good enough for an answer then. */
+/* Reads what the network sent. Returns 0, or as sip_message_decode(): where |*status_out| is not 0 then, |out| is good
+ * enough for an answer. */
 int edge_message_decode(const void *bytes, size_t length, struct edge_message *out, unsigned *status_out);
 /* The same without libosip2, for texts of our own. Returns 0 or ERR_MALFORMED. */
 int edge_message_index(struct span text, struct edge_message *out);

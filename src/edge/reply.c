@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "edge/reply.h"
 
+#include "edge/compose.h"
 #include "edge/dialog.h"
 #include "edge/identity.h"
 #include "edge/reg_event.h"
@@ -57,7 +58,7 @@ static void write_for_core(const struct edge_exchange *exchange, const struct ed
                            const struct edge_message *response, struct text *text)
 {
     if (response->status < 300) {
-        edge_exchange_add_record_routes(exchange, text);
+        edge_compose_record_routes(exchange, text);
         text_add_fields_of(text, request->text, "Record-Route");
     }
     edge_message_write_fields(text, response, replaced_to_core, edge_fields_not_asserted);

@@ -17,6 +17,8 @@
 #define EDGE_DIALOGS_MAX 64
 /* Public identities that one WebSocket registers. */
 #define EDGE_REGISTRATIONS_MAX 8
+/* Messages of one flow that are none, before it is closed: a client that works sends not one. */
+#define EDGE_MALFORMED_MAX 16
 /* Route values of one dialog or registration; a core has fewer than ten. */
 #define EDGE_ROUTES_MAX 20
 
@@ -40,7 +42,7 @@ struct edge_flow {
     void *user;
     struct address client;
     struct list registrations, exchanges, dialogs;
-    unsigned exchange_count, dialog_count, registration_count;
+    unsigned exchange_count, dialog_count, registration_count, malformed;
     char token[SIP_FLOW_TOKEN_SIZE];
 };
 

@@ -203,7 +203,7 @@ static enum stun_error_code establish(const struct turn_request *request, struct
         return refusal;
     memcpy(allocation->answer.transaction_id, request->message->transaction_id, STUN_TRANSACTION_ID_SIZE);
     allocation->answer.lifetime_s = turn_lifetime_granted(request);
-    if (turn_allocation_set_username(allocation, request->username, request->user_part) != 0 ||
+    if (turn_allocation_set_username(allocation, request) != 0 ||
         turn_allocation_begin(allocation, allocation->answer.lifetime_s, request->now) != 0)
         return STUN_INSUFFICIENT_CAPACITY;
     return STUN_OK;
@@ -252,7 +252,7 @@ enum stun_error_code turn_allocate(struct turn_request *request, struct stun_bui
 {
     if (request->allocation)
         return repeat(request, answer);
-    if (request->expires_s <= request->now.wall_s)
+    if (request->expires_s <= request->now.wall_s || turn_request_is_revoked(request))
         return STUN_UNAUTHENTICATED;
     struct wish wish;
     enum stun_error_code refusal = wish_read(request, &wish);

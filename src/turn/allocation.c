@@ -9,6 +9,7 @@
 #include "turn/core.h"
 #include "turn/peer_connection.h"
 #include "turn/permission.h"
+#include "turn/request.h"
 
 /* The 5-tuple without padding or pointers. */
 struct flow_key {
@@ -69,8 +70,9 @@ struct turn_allocation *turn_allocation_create(struct turn_server *server, const
     return allocation;
 }
 
-int turn_allocation_set_username(struct turn_allocation *allocation, struct span username, struct span user_part)
+int turn_allocation_set_username(struct turn_allocation *allocation, const struct turn_request *request)
 {
+    struct span username = request->username, user_part = request->user_part;
     char *copy = memory_zeroed(1, username.length);
     if (!copy)
         return ERR_MEMORY;
@@ -78,7 +80,9 @@ int turn_allocation_set_username(struct turn_allocation *allocation, struct span
     memory_free(allocation->username);
     allocation->username = copy;
     allocation->username_length = (uint16_t)username.length;
-    allocation->user_part_at = (uint16_t)(username.length - user_part.length);
+    allocation->user_part_at = (uint16_t)((const char *)user_part.bytes - (const char *)username.bytes);
+    allocation->user_part_length = (uint16_t)user_part.length;
+    allocation->registration_length = (uint16_t)request->registration.length;
     return 0;
 }
 
@@ -94,6 +98,7 @@ int turn_allocation_begin(struct turn_allocation *allocation, uint32_t lifetime_
         server->host.client_allocation(server->host.context, &allocation->flow, allocation);
     if (server->host.allocation_began)
         server->host.allocation_began(server->host.context, allocation);
+    turn_revocations_watch(server, now);
     return 0;
 }
 

@@ -40,6 +40,8 @@ struct turn_allocate_answer {
     uint16_t missing_error_code; /* enum stun_error_code */
 };
 
+struct turn_request;
+
 struct turn_allocation {
     struct hash_entry by_flow;
     struct turn_server *server;
@@ -58,7 +60,8 @@ struct turn_allocation {
     uint16_t peer_connection_count;
 
     char *username; /* no NUL */
-    uint16_t username_length, user_part_at;
+    uint16_t username_length, user_part_at, user_part_length;
+    uint16_t registration_length; /* its id is the end of the username; 0: none */
     struct ledger_user *user;
     struct ledger_source *source;
     uint64_t leased_bytes, lease_again_ns; /* bandwidth */
@@ -76,8 +79,13 @@ static inline struct span turn_allocation_username(const struct turn_allocation 
 
 static inline struct span turn_allocation_user_part(const struct turn_allocation *allocation)
 {
-    return (struct span){allocation->username + allocation->user_part_at,
-                         (size_t)(allocation->username_length - allocation->user_part_at)};
+    return (struct span){allocation->username + allocation->user_part_at, allocation->user_part_length};
+}
+
+static inline struct span turn_allocation_registration(const struct turn_allocation *allocation)
+{
+    return (struct span){allocation->username + allocation->username_length - allocation->registration_length,
+                         allocation->registration_length};
 }
 
 /* The relay of |family|, or NULL. */
@@ -101,8 +109,8 @@ struct turn_allocation *turn_allocation_find(struct turn_server *server, const s
 
 /* A bare one for |flow|: no relay, no user, not yet found by its flow. Or NULL. */
 struct turn_allocation *turn_allocation_create(struct turn_server *server, const struct turn_flow *flow);
-/* Copies the name. Returns 0 or ERR_MEMORY, with the old name kept. |user_part| is the end of |username|. */
-int turn_allocation_set_username(struct turn_allocation *allocation, struct span username, struct span user_part);
+/* Copies the name of who sent |request|. Returns 0 or ERR_MEMORY, with the old name kept. */
+int turn_allocation_set_username(struct turn_allocation *allocation, const struct turn_request *request);
 /* From now on it is found, expires, and is told to the host. Returns 0, or ERR_MEMORY: destroy it. */
 int turn_allocation_begin(struct turn_allocation *allocation, uint32_t lifetime_s, struct now now);
 /* Moves the expiry. */

@@ -18,10 +18,15 @@ struct turn_server {
     struct hash by_connection_id;   /* struct peer_connection */
     struct timers timers;
     struct timer reservation_sweep; /* after the last reservation made here */
+    struct timer revocations_watch; /* on while there are allocations, where revoked ones are to end */
+    uint64_t revocations_seen;      /* version */
     struct pool allocations, peer_connections;
     uint64_t indications; /* sent, for their transaction ids */
     struct turn_counters counters;
 };
+
+/* From now on, while there are allocations, those whose registration has ended are found. */
+void turn_revocations_watch(struct turn_server *server, struct now now);
 
 /* The status reads the counters from another thread: plain stores, but whole ones. */
 static inline void counter_add(uint64_t *counter, uint64_t amount)

@@ -53,6 +53,8 @@ enum stun_error_code turn_refresh(struct turn_request *request, struct stun_buil
     uint32_t lifetime_s = 0;
     if (asks_for_end(request)) {
         end(request, relay);
+    } else if (turn_request_is_revoked(request)) {
+        return STUN_UNAUTHENTICATED;
     } else {
         lifetime_s = turn_lifetime_granted(request);
         turn_allocation_refresh(request->allocation, lifetime_s, request->now);

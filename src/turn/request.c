@@ -101,8 +101,15 @@ enum stun_error_code turn_request_authenticate(struct turn_request *request)
     request->reply_to.integrity = kind;
     request->reply_to.key = *key;
     request->user_part = match.user_part;
+    request->registration = match.registration;
     request->expires_s = match.expires_s;
     return STUN_OK;
+}
+
+bool turn_request_is_revoked(const struct turn_request *request)
+{
+    struct revocations *revocations = request->server->settings->revocations;
+    return revocations && revocations_has(revocations, request->registration, request->now.wall_s);
 }
 
 enum stun_error_code turn_request_match_user(struct turn_request *request)
@@ -111,8 +118,7 @@ enum stun_error_code turn_request_match_user(struct turn_request *request)
     if (span_equal(request->username, turn_allocation_username(allocation)))
         return STUN_OK;
     if (!span_equal(request->user_part, turn_allocation_user_part(allocation)) ||
-        request->expires_s <= request->now.wall_s)
+        request->expires_s <= request->now.wall_s || turn_request_is_revoked(request))
         return STUN_WRONG_CREDENTIALS;
-    return turn_allocation_set_username(allocation, request->username, request->user_part) == 0 ? STUN_OK
-                                                                                                : STUN_SERVER_ERROR;
+    return turn_allocation_set_username(allocation, request) == 0 ? STUN_OK : STUN_SERVER_ERROR;
 }

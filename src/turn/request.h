@@ -24,8 +24,9 @@ struct turn_request {
     struct now now;
     struct turn_allocation *allocation; /* of the flow, or NULL */
     struct turn_reply_to reply_to;
-    struct span username, user_part; /* as claimed; proved once authenticated */
-    uint64_t expires_s;              /* of the credentials, wall time */
+    struct span username;                /* as claimed; proved once authenticated */
+    struct span user_part, registration; /* within |username|: see struct credential_match */
+    uint64_t expires_s;                  /* of the credentials, wall time */
 
     /* Set by a handler. */
     bool answered_later;
@@ -35,13 +36,16 @@ struct turn_request {
 /* True if the request carries an integrity of either kind: whoever sends one has been challenged before. */
 bool turn_request_has_integrity(const struct turn_request *request);
 
-/* Long-term authentication, RFC 8489 §9.2.4. Returns STUN_OK with reply_to, username, user_part and expires_s set, or
- * 400, 401 or 438. Whether the credentials have expired is not asked here. */
+/* Long-term authentication, RFC 8489 §9.2.4. Returns STUN_OK with reply_to, username, user_part, registration and
+ * expires_s set, or 400, 401 or 438. Whether the credentials have expired or have been revoked is not asked here. */
 enum stun_error_code turn_request_authenticate(struct turn_request *request);
 
+/* Whether the registration behind the credentials has ended. */
+bool turn_request_is_revoked(const struct turn_request *request);
+
 /* Whether the authenticated request comes from the allocation's user (RFC 8656 §5). Another username of the same user
- * that has not expired becomes the allocation's, so that time-limited credentials can be renewed in a call. Returns
- * STUN_OK, 441 or 500. */
+ * that is neither expired nor revoked becomes the allocation's, so that time-limited credentials can be renewed in a
+ * call. Returns STUN_OK, 441 or 500. */
 enum stun_error_code turn_request_match_user(struct turn_request *request);
 
 #endif

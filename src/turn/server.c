@@ -31,6 +31,8 @@ const char *turn_end_name(enum turn_end end)
         return "ended by the client";
     case TURN_END_DISCONNECTED:
         return "disconnected";
+    case TURN_END_REVOKED:
+        return "registration ended";
     case TURN_END_SHUTDOWN:
         return "server shut down";
     }
@@ -41,6 +43,36 @@ static void sweep_reservations(struct timer *timer, struct now now)
 {
     const struct turn_server *server = container_of(timer, struct turn_server, reservation_sweep);
     reservations_expire(server->settings->reservations, now);
+}
+
+static void end_if_revoked(struct hash_entry *entry, void *context)
+{
+    struct turn_allocation *allocation = container_of(entry, struct turn_allocation, by_flow);
+    const struct now *now = context;
+    if (revocations_has(allocation->server->settings->revocations, turn_allocation_registration(allocation),
+                        now->wall_s))
+        turn_allocation_end(allocation, TURN_END_REVOKED);
+}
+
+/* All allocations are asked, but only where something has been revoked since, and at most once a period: an index by
+ * registration would cost each of them more. */
+static void look_for_revoked(struct timer *timer, struct now now)
+{
+    struct turn_server *server = container_of(timer, struct turn_server, revocations_watch);
+    uint64_t version = revocations_version(server->settings->revocations);
+    if (version != server->revocations_seen)
+        hash_each(&server->by_flow, end_if_revoked, &now);
+    server->revocations_seen = version;
+    if (server->by_flow.count > 0)
+        turn_revocations_watch(server, now);
+}
+
+void turn_revocations_watch(struct turn_server *server, struct now now)
+{
+    if (!server->settings->revocations || !server->settings->end_revoked || server->revocations_watch.position != 0)
+        return;
+    /* Where it cannot be set the next allocation tries again. */
+    timers_set(&server->timers, &server->revocations_watch, now.monotonic_ns + TURN_REVOCATIONS_PERIOD_S * NS_PER_S);
 }
 
 int turn_server_create(const struct turn_settings *settings, const struct turn_host *host, unsigned worker,
@@ -57,6 +89,7 @@ int turn_server_create(const struct turn_settings *settings, const struct turn_h
     crypto_random(&server->hash_key, sizeof server->hash_key);
     timers_init(&server->timers);
     server->reservation_sweep.callback = sweep_reservations;
+    server->revocations_watch.callback = look_for_revoked;
     pool_init(&server->allocations, sizeof(struct turn_allocation), ALLOCATIONS_PER_SLAB, 0);
     pool_init(&server->peer_connections, sizeof(struct peer_connection), PEER_CONNECTIONS_PER_SLAB, 0);
     if (hash_init(&server->by_flow) != 0 || hash_init(&server->by_connection_id) != 0) {

@@ -13,6 +13,7 @@
 #include "auth/credentials.h"
 #include "auth/ledger.h"
 #include "auth/nonce.h"
+#include "auth/revocations.h"
 #include "base/address.h"
 #include "base/now.h"
 #include "turn/peer_policy.h"
@@ -109,6 +110,7 @@ enum turn_end {
     TURN_END_EXPIRED,      /* its lifetime passed */
     TURN_END_REFRESHED,    /* Refresh with lifetime 0 */
     TURN_END_DISCONNECTED, /* the stream or DTLS session is gone */
+    TURN_END_REVOKED,      /* the registration behind its credentials ended */
     TURN_END_SHUTDOWN,
 };
 /* As part of a sentence; static. */
@@ -164,6 +166,8 @@ struct turn_settings {
     struct reservations *reservations;
     const struct peer_policy *policy;
     struct nonce_key nonce_key;
+    struct revocations *revocations; /* NULL: none are kept */
+    bool end_revoked;                /* running allocations end with the registration; else at their next Refresh */
     uint32_t lifetime_max_s;         /* of an allocation; at least TURN_LIFETIME_DEFAULT_S */
     uint32_t permissions_max;        /* per allocation */
     uint32_t channels_max;           /* per allocation */
@@ -177,6 +181,7 @@ struct turn_settings {
 #define TURN_PERMISSION_LIFETIME_S 300
 #define TURN_CHANNEL_LIFETIME_S    600
 #define TURN_CONNECT_TIMEOUT_S     30
+#define TURN_REVOCATIONS_PERIOD_S  1 /* after at most so long, an allocation ends that is to end by a revocation */
 
 /* |worker| (below TURN_WORKERS_MAX) becomes part of connection ids. |settings| is borrowed, |host| copied. Returns 0 or
  * ERR_MEMORY. */

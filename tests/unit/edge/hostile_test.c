@@ -201,6 +201,20 @@ static void what_cannot_be_understood_goes_nowhere(void **state)
     world_destroy(&world);
 }
 
+static void who_speaks_no_sip_is_closed(void **state)
+{
+    (void)state;
+    struct world *world = world_create(&over_tcp);
+    struct wic alice = wic_open(world, 0, "alice");
+    for (unsigned i = 0; i < 100; i++)
+        wic_say(&alice, "GET / HTTP/1.1\nHost: a\n\n");
+    assert_int_equal(world->closed, 1);
+    wic_register_begin(&alice);
+    assert_int_equal(world->to_core_count, 0);
+    wic_close(&alice);
+    world_destroy(&world);
+}
+
 /* A registration and a call, with memory that fails at the |n|-th allocation. */
 static void live(struct world *world, unsigned long n)
 {
@@ -249,6 +263,7 @@ int main(void)
         cmocka_unit_test(registrations_of_one_flow_are_bounded),
         cmocka_unit_test(dialogs_of_one_flow_are_bounded),
         cmocka_unit_test(what_cannot_be_understood_goes_nowhere),
+        cmocka_unit_test(who_speaks_no_sip_is_closed),
         cmocka_unit_test(memory_that_is_short_loses_nothing),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);

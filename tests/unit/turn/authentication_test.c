@@ -452,6 +452,216 @@ static void renewed_credentials_of_the_same_user_take_over_the_allocation(void *
     world_destroy(&world);
 }
 
+#define REGISTRATION "0123456789abcdef"
+#define CAROL        "p1.carol." REGISTRATION
+#define CAROL_AGAIN  "p1.carol.fedcba9876543210"
+
+/* What beside the credentials spares the round trip of a challenge. */
+static void use_bound_nonce(struct world *world, struct client *client, int64_t from_now)
+{
+    uint64_t expires_s = (uint64_t)((int64_t)world->now.wall_s + from_now);
+    nonce_make_bound(&world->settings.nonce_key, span_of_text(client->user), expires_s, NONCE_PASSWORD_ALGORITHMS,
+                     (char *)client->nonce);
+    client->nonce_length = NONCE_BOUND_LENGTH;
+    client->has_nonce = true;
+}
+
+static void nonce_of_issued_credentials_makes_the_first_allocate_good_from_any_address(void **state)
+{
+    (void)state;
+    struct world *world = WORLD(.secrets = true);
+    static const char *const addresses[] = {"192.0.2.1:1000", "198.51.100.77:7", "[2001:db8::7]:7"};
+    for (size_t i = 0; i < 3; i++) {
+        struct client client = client_at(world, addresses[i], i == 1 ? TURN_TLS : UDP);
+        struct issued issued;
+        issue(world, &client, &issued, CAROL, 100);
+        use_bound_nonce(world, &client, 100);
+        client.algorithm = i == 0 ? 0 : PASSWORD_SHA256;
+        client.sha256 = i > 0;
+        unsigned before = world->to_client_count;
+        assert_int_equal(client_allocate(&client), 0);
+        assert_int_equal(world->to_client_count, before + 1); /* no challenge in between */
+    }
+    world_destroy(&world);
+}
+
+static void nonce_of_issued_credentials_is_nothing_to_others(void **state)
+{
+    (void)state;
+    struct world *world = WORLD(.secrets = true);
+    struct client client = client_at(world, HERE, UDP);
+    struct issued carol, dave;
+    issue(world, &client, &carol, CAROL, 100);
+    use_bound_nonce(world, &client, 100);
+    /* The credentials of another, good ones. */
+    issue(world, &client, &dave, "p1.dave." REGISTRATION, 100);
+    assert_int_equal(client_allocate(&client), 438);
+    client.user = "alice";
+    client.password = "wonderland";
+    assert_int_equal(client_allocate(&client), 438);
+    /* The right name, hashed: it was not bound to that. */
+    client.userhash = true;
+    client.user = carol.user;
+    client.password = carol.password;
+    assert_int_equal(client_allocate(&client), 438);
+    client.userhash = false;
+    assert_int_equal(client_allocate(&client), 0);
+    world_destroy(&world);
+
+    /* Nor where hashes are offered. */
+    world = WORLD();
+    client = client_at(world, HERE, UDP);
+    use_bound_nonce(world, &client, 100);
+    client.userhash = true;
+    assert_int_equal(client_allocate(&client), 438);
+    world_destroy(&world);
+}
+
+static void nonce_of_issued_credentials_ends_with_them_and_an_ordinary_one_follows(void **state)
+{
+    (void)state;
+    struct world *world = WORLD(.secrets = true);
+    struct client client = client_at(world, HERE, UDP);
+    struct issued issued;
+    issue(world, &client, &issued, CAROL, 100);
+    use_bound_nonce(world, &client, 100);
+    assert_int_equal(client_allocate(&client), 0);
+    world_pass(world, 99);
+    assert_int_equal(client_refresh(&client, 600), 0);
+    world_pass(world, 1);
+    assert_int_equal(client_refresh(&client, 600), 438);
+    const struct stun_attribute *fresh = stun_message_find(&client.answer, STUN_NONCE);
+    assert_int_equal(fresh->length, NONCE_LENGTH);
+    memcpy(client.nonce, fresh->value, NONCE_LENGTH);
+    client.nonce_length = 0;
+    assert_int_equal(client_refresh(&client, 600), 0);
+    world_destroy(&world);
+}
+
+static void pseudonym_is_what_quotas_count(void **state)
+{
+    (void)state;
+    struct world *world = WORLD(.secrets = true, .limits = {.allocations_per_user = 1});
+    struct client client = client_at(world, HERE, UDP), second = client_at(world, "192.0.2.1:1001", UDP);
+    struct issued first, again;
+    issue(world, &client, &first, CAROL, 100);
+    issue(world, &second, &again, CAROL_AGAIN, 100);
+    assert_int_equal(client_allocate(&client), 0);
+    assert_int_equal(client_allocate(&second), 486);
+    /* And who may go on with an allocation under a new registration. */
+    client.user = again.user;
+    client.password = again.password;
+    assert_int_equal(client_refresh(&client, 600), 0);
+    struct turn_allocation_view view;
+    turn_allocation_view(world->allocation, &view);
+    assert_true(span_equal(view.username, span_of_text(again.user)));
+    assert_true(span_equal(view.user_part, span_of_text("p1.carol")));
+    world_destroy(&world);
+}
+
+static void revoke(struct world *world, const char *registration)
+{
+    assert_int_equal(revocations_add(world->revocations, registration, world->now.wall_s + 3600, world->now.wall_s), 0);
+}
+
+static void revoked_credentials_allocate_and_refresh_nothing_on_any_worker(void **state)
+{
+    (void)state;
+    struct world *world = WORLD(.secrets = true, .revocations = true);
+    struct client client = client_at(world, HERE, UDP), other = client_at(world, "192.0.2.1:1001", UDP);
+    struct client third = client_at(world, "192.0.2.1:1002", UDP);
+    struct issued issued, again;
+    issue(world, &client, &issued, CAROL, 1000);
+    issue(world, &other, &issued, CAROL, 1000);
+    issue(world, &third, &again, CAROL_AGAIN, 1000);
+    other.server = world->servers[1];
+    assert_int_equal(client_allocate(&client), 0);
+    revoke(world, REGISTRATION);
+    assert_int_equal(client_allocate(&other), 401);
+    assert_int_equal(client_refresh(&client, 600), 401);
+    assert_true(client_answer_has(&client, STUN_NONCE));
+    /* It goes on until then, and may be given back. */
+    world_pass(world, 5);
+    assert_int_equal(client_permit(&client, PEER_V4), 0);
+    assert_int_equal(world->ended, 0);
+    /* The user's other registration is another matter, and may take it over. */
+    assert_int_equal(client_allocate(&third), 0);
+    client.user = again.user;
+    client.password = again.password;
+    assert_int_equal(client_refresh(&client, 600), 0);
+    /* But not the other way round. */
+    third.user = issued.user;
+    third.password = issued.password;
+    assert_int_equal(client_refresh(&third, 600), 441);
+    client.user = issued.user;
+    client.password = issued.password;
+    assert_int_equal(client_refresh(&client, 0), 441);
+    world_destroy(&world);
+}
+
+static void revoked_allocation_may_be_given_back(void **state)
+{
+    (void)state;
+    struct world *world = WORLD(.secrets = true, .revocations = true);
+    struct client client = client_at(world, HERE, UDP);
+    struct issued issued;
+    issue(world, &client, &issued, CAROL, 1000);
+    assert_int_equal(client_allocate(&client), 0);
+    revoke(world, REGISTRATION);
+    assert_int_equal(client_refresh(&client, 0), 0);
+    assert_int_equal(world->end, TURN_END_REFRESHED);
+    world_destroy(&world);
+}
+
+static void running_allocations_end_with_their_registration_where_that_is_set(void **state)
+{
+    (void)state;
+    struct world *world = WORLD(.secrets = true, .revocations = true, .end_revoked = true);
+    struct client clients[4];
+    struct issued issued[4];
+    static const char *const users[] = {CAROL, CAROL, CAROL_AGAIN, "p1.dave.0123456789abcdeX"};
+    for (unsigned i = 0; i < 4; i++) {
+        char address[32];
+        snprintf(address, sizeof address, "192.0.2.1:%u", 1000 + i);
+        clients[i] = client_at(world, address, UDP);
+        clients[i].server = world->servers[i % 2];
+        issue(world, &clients[i], &issued[i], users[i], 1000);
+        assert_int_equal(client_allocate(&clients[i]), 0);
+    }
+    world_pass(world, 10);
+    assert_int_equal(world->ended, 0);
+    revoke(world, REGISTRATION);
+    world_pass(world, TURN_REVOCATIONS_PERIOD_S);
+    assert_int_equal(world->ended, 2);
+    assert_int_equal(world->end, TURN_END_REVOKED);
+    assert_string_equal(turn_end_name(world->end), "registration ended");
+    assert_int_equal(client_refresh(&clients[0], 600), 437);
+    assert_int_equal(client_refresh(&clients[2], 600), 0);
+    assert_int_equal(client_refresh(&clients[3], 600), 0);
+    /* With the last allocation the looking ends as well. */
+    assert_int_equal(client_refresh(&clients[2], 0), 0);
+    assert_int_equal(client_refresh(&clients[3], 0), 0);
+    world_pass(world, TURN_REVOCATIONS_PERIOD_S);
+    for (unsigned i = 0; i < 2; i++)
+        assert_true(turn_server_deadline(world->servers[i]) == TIME_NEVER);
+    world_destroy(&world);
+}
+
+static void static_account_with_such_a_name_is_not_revoked(void **state)
+{
+    (void)state;
+    struct world *world = WORLD(.secrets = true, .revocations = true, .end_revoked = true);
+    struct client client = client_at(world, HERE, UDP);
+    client.user = "1800000000:" CAROL;
+    client.password = "secret";
+    assert_int_equal(credentials_add_account(world->credentials, client.user, client.password), 0);
+    assert_int_equal(client_allocate(&client), 0);
+    revoke(world, REGISTRATION);
+    world_pass(world, TURN_REVOCATIONS_PERIOD_S);
+    assert_int_equal(client_refresh(&client, 600), 0);
+    world_destroy(&world);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -473,6 +683,14 @@ int main(void)
         cmocka_unit_test(userhash_stands_for_the_username_where_it_was_offered),
         cmocka_unit_test(expiry_counts_when_allocating_and_not_afterwards),
         cmocka_unit_test(renewed_credentials_of_the_same_user_take_over_the_allocation),
+        cmocka_unit_test(nonce_of_issued_credentials_makes_the_first_allocate_good_from_any_address),
+        cmocka_unit_test(nonce_of_issued_credentials_is_nothing_to_others),
+        cmocka_unit_test(nonce_of_issued_credentials_ends_with_them_and_an_ordinary_one_follows),
+        cmocka_unit_test(pseudonym_is_what_quotas_count),
+        cmocka_unit_test(revoked_credentials_allocate_and_refresh_nothing_on_any_worker),
+        cmocka_unit_test(revoked_allocation_may_be_given_back),
+        cmocka_unit_test(running_allocations_end_with_their_registration_where_that_is_set),
+        cmocka_unit_test(static_account_with_such_a_name_is_not_revoked),
     };
     return cmocka_run_group_tests_name("authentication", tests, NULL, NULL);
 }

@@ -228,6 +228,12 @@ struct world *world_create(const struct world_options *options)
         .channels_max = options->channels_max ? options->channels_max : 64,
         .tcp_relay = options->tcp_relay,
     };
+    if (options->revocations) {
+        result = revocations_create(NULL, WORLD_START_S, &world->revocations);
+        assert(result == 0);
+        world->settings.revocations = world->revocations;
+        world->settings.end_revoked = options->end_revoked;
+    }
     if (options->alternate) {
         world->settings.alternate_server = address_of("192.0.2.200:3478");
         world->settings.alternate_domain = "other.example.org";
@@ -268,6 +274,7 @@ void world_destroy(struct world **world)
     ledger_destroy(&gone->ledger); /* asserts that all was given back */
     peer_policy_destroy(&gone->policy);
     credentials_destroy(&gone->credentials);
+    revocations_destroy(&gone->revocations);
     memory_free(gone);
     *world = NULL;
 }
@@ -426,7 +433,7 @@ static void add_identity(struct client *client)
         stun_builder_add(request, STUN_USERNAME, client->user, strlen(client->user));
     }
     stun_builder_add(request, STUN_REALM, REALM, strlen(REALM));
-    stun_builder_add(request, STUN_NONCE, client->nonce, NONCE_LENGTH);
+    stun_builder_add(request, STUN_NONCE, client->nonce, client->nonce_length ? client->nonce_length : NONCE_LENGTH);
     if (client->algorithm) {
         stun_builder_add(request, STUN_PASSWORD_ALGORITHMS, "\0\2\0\0\0\1\0\0", 8);
         stun_builder_add_u32(request, STUN_PASSWORD_ALGORITHM, (uint32_t)client->algorithm << 16);

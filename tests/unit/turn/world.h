@@ -28,6 +28,7 @@ struct world_options {
     uint16_t port_first, port_last; /* 0: 49152-49407 */
     uint32_t permissions_max, channels_max;
     bool no_ipv6, no_hairpin, no_allowed_peers, tcp_relay, secrets, alternate;
+    bool revocations, end_revoked;
     const char *deny;
 };
 
@@ -60,6 +61,7 @@ struct world {
     struct relay_ports *ports;
     struct reservations *reservations;
     struct peer_policy *policy;
+    struct revocations *revocations;
     struct turn_host host;
     struct turn_server *servers[2]; /* two workers that share the rest */
 
@@ -114,7 +116,8 @@ struct client {
     const char *user, *password;
     enum password_algorithm algorithm; /* 0: neither attribute is sent, as by clients of RFC 5389 */
     bool sha256, userhash, fingerprint;
-    uint8_t nonce[NONCE_LENGTH];
+    uint8_t nonce[NONCE_BOUND_LENGTH]; /* of either type */
+    size_t nonce_length;               /* 0: NONCE_LENGTH */
     bool has_nonce;
     uint32_t transactions;
 
