@@ -7,7 +7,8 @@ import time
 import pytest
 
 import peers
-from server import POSTERND, Posternd, make_certificate
+import sip
+from server import POSTERND, Posternd, free_port, make_certificate
 from stun import Attr, Message, Method
 
 WAYS = ("udp", "tcp", "tls", "ws", "wss", "udp6", "tcp6", "tls6", "wss6")
@@ -173,3 +174,87 @@ def eventually():
             time.sleep(0.01)
 
     return wait
+
+
+def edge_settings(edge_port, *cores, **changes):
+    """Settings of an edge whose core is at the SIP URIs |cores|."""
+    listen = [f"udp://127.0.0.1:{edge_port}", f"tcp://127.0.0.1:{edge_port}"]
+    return {"domain": sip.DOMAIN, "core": list(cores), "listen": listen, **changes}
+
+
+class Edge:
+    """An edge before its core, and the WICs of one test."""
+
+    def __init__(self, server, core):
+        self.server, self.core, self.wics = server, core, []
+
+    def wic(self, user="alice", **options):
+        """A WebSocket that has not registered yet."""
+        self.wics.append(sip.Wic(self.server.flow("tls"), user, **options))
+        return self.wics[-1]
+
+    def registered(self, user="alice", fields=(), **options):
+        wic = self.wic(user, **options)
+        wic.registered(self.core, fields)
+        return wic
+
+    def close(self):
+        for wic in self.wics:
+            wic.close()
+
+
+@pytest.fixture(scope="session")
+def cores():
+    """The cores of the servers that tests share, by transport: they live as long as those."""
+    made = {}
+    yield made
+    for core in made.values():
+        core.close()
+
+
+def shared_edge(shared, workers, cores, transport):
+    name = transport, workers
+    if name not in cores:
+        cores[name] = sip.Core(free_port(), free_port(), transport)
+    core = cores[name]
+    server = shared(edge=edge_settings(core.edge_port, core.uri))
+    core.forget()
+    return Edge(server, core)
+
+
+@pytest.fixture
+def edge(shared, workers, cores):
+    """An edge whose core is reached by UDP."""
+    made = shared_edge(shared, workers, cores, "udp")
+    yield made
+    made.close()
+
+
+@pytest.fixture(params=("udp", "tcp"))
+def either_edge(request, shared, workers, cores):
+    """The same by UDP and by TCP."""
+    made = shared_edge(shared, workers, cores, request.param)
+    yield made
+    made.close()
+
+
+@pytest.fixture
+def start_edge(start):
+    """start_edge(core, …): a server of the test's own before the core, or cores, that it names."""
+    made, cores = [], []
+
+    def start_one(*uris, core=None, http=None, users=None, credentials=None, **changes):
+        if core is None:
+            core = sip.Core(free_port(), free_port())
+            cores.append(core)
+        others = {"http": http, "users": users, "credentials": credentials}
+        settings = edge_settings(core.edge_port, *(uris or [core.uri]), **changes)
+        server = start(edge=settings, **{name: value for name, value in others.items() if value})
+        made.append(Edge(server, core))
+        return made[-1]
+
+    yield start_one
+    for one in made:
+        one.close()
+    for core in cores:
+        core.close()
