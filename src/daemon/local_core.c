@@ -7,7 +7,6 @@
 #include "base/error.h"
 #include "base/list.h"
 #include "base/memory.h"
-#include "net/socket.h"
 #include "registrar/accounts.h"
 #include "registrar/registrar.h"
 
@@ -105,7 +104,7 @@ int local_core_create(const struct settings *settings, const struct sip_flow_key
     int result = accounts_open(file, settings->edge_domain, DATABASE_MS_MAX, &core->accounts, &cause);
     if (result != 0)
         result = settings_fail(settings, settings_line(settings, "state-directory"), error, "%s", cause.text);
-    else if (registrar_create(settings->edge_domain, SENT_BY, core->accounts, &host, net_now(), &core->registrar) != 0)
+    else if (registrar_create(settings->edge_domain, SENT_BY, core->accounts, &host, &core->registrar) != 0)
         result = ERR_MEMORY;
     if (result == ERR_MEMORY)
         settings_fail(settings, 0, error, "out of memory while starting");

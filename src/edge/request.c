@@ -252,7 +252,8 @@ static struct edge_flow *routed_flow(struct edge *edge, const struct edge_messag
     }
     bool leading = true;
     while (edge_message_next(request, "Route", &walk, &value)) {
-        leading = leading && edge_uri_is_ours(edge, value_uri(value), &other) && other.flow == name.flow;
+        leading = leading && edge_uri_is_ours(edge, value_uri(value), &other) && other.flow == name.flow &&
+                  other.worker == name.worker;
         if (!leading)
             text_add_field(rest_out, "Route", value);
     }

@@ -111,6 +111,7 @@ static void drop_if_empty(struct bindings *table, struct record *record)
 {
     if (record->count > 0)
         return;
+    table->by_password -= record->by_password;
     hash_remove(&table->records, &record->entry);
     memory_free(record);
 }
@@ -181,8 +182,10 @@ int bindings_commit(struct bindings *table, const char *user, struct list *wante
         status = timers_reserve(table->timers, table->timers->count + added);
     if (status == 0 && !record && !(record = create_record(table, user)))
         status = ERR_MEMORY;
-    if (status == 0)
+    if (status == 0) {
+        table->by_password = table->by_password + by_password - record->by_password;
         record->by_password = by_password;
+    }
     /* Removals come last, so that a move to another contact is no end of the registration. */
     struct list *following;
     list_each_safe (link, following, wanted) {

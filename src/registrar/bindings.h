@@ -59,7 +59,8 @@ struct bindings {
     struct timers *timers;
     struct hash records;
     struct siphash_key key;
-    size_t count;
+    size_t count;       /* of bindings */
+    size_t by_password; /* of records */
     uint64_t last_id;
     /* |binding| is about to be freed; it is still in its record. */
     void (*ended)(void *context, const struct binding *binding, enum binding_end end, struct now now);

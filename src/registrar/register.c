@@ -166,6 +166,7 @@ static unsigned change(struct registration *registration, struct now now)
         return 0;
     if (bindings_commit(bindings, registration->user, &registration->wanted, registration->by_password, now) != 0)
         return 503;
+    registrar_keep_looking(registration->registrar, now);
     registration->changed = true;
     return 0;
 }

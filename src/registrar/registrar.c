@@ -75,11 +75,17 @@ static void look_at_accounts(struct timer *timer, struct now now)
     struct orphans orphans = {registrar, now};
     if (accounts_changed(registrar->accounts))
         hash_each(&registrar->bindings.records, end_without_account, &orphans);
-    timers_set(registrar->host.timers, timer, now.monotonic_ns + LOOK_NS);
+    registrar_keep_looking(registrar, now);
+}
+
+void registrar_keep_looking(struct registrar *registrar, struct now now)
+{
+    if (registrar->bindings.by_password > 0 && registrar->look.position == 0)
+        timers_set(registrar->host.timers, &registrar->look, now.monotonic_ns + LOOK_NS); /* or with the next binding */
 }
 
 int registrar_create(const char *domain, const char *sent_by, struct accounts *accounts,
-                     const struct registrar_host *host, struct now now, struct registrar **out)
+                     const struct registrar_host *host, struct registrar **out)
 {
     struct registrar *registrar = memory_zeroed(1, sizeof *registrar);
     *out = NULL;
@@ -103,8 +109,6 @@ int registrar_create(const char *domain, const char *sent_by, struct accounts *a
     registrar->bindings.context = registrar;
     if (status == 0)
         status = hash_init(&registrar->subscriptions);
-    if (status == 0)
-        status = timers_set(host->timers, &registrar->look, now.monotonic_ns + LOOK_NS);
     if (status != 0)
         registrar_destroy(&registrar);
     *out = registrar;

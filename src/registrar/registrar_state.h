@@ -35,6 +35,8 @@ void registrar_answer(struct registrar *registrar, const osip_message_t *request
 /* An answer that is still to be filled, or NULL where memory is short. */
 osip_message_t *registrar_response(const osip_message_t *request, unsigned status);
 
+/* Looks at the accounts from time to time, while somebody is registered by one of them. */
+void registrar_keep_looking(struct registrar *registrar, struct now now);
 /* The user part of |uri| where it is an identity of the domain, else NULL. */
 const char *registrar_user_of(const struct registrar *registrar, const osip_uri_t *uri);
 

@@ -28,10 +28,11 @@ void sip_init(void);
 
 /* Decodes one whole message: all of |bytes|, as a datagram, a WebSocket message or sip_frame_length() gave it. Returns
  * 0 with |*out| the caller's, or ERR_MALFORMED (|*status_out|: what to answer, 400 or 505; 0: nothing is answered, as
- * for responses, for ACK, and where lines cannot be told apart), ERR_TOO_LARGE or ERR_MEMORY. Whatever passes has exactly one From, To, Call-ID and CSeq, at
- * least one Via, the topmost with a branch, a method that fits CSeq, and at least as many bytes of body as
- * Content-Length says; those beyond it are no part of the message (RFC 3261 §18.3). No field stands twice that may not,
- * and before the body there are no control bytes but tabs, no bare CR or LF, and no %00 in a URI. */
+ * for responses, for ACK, and where lines cannot be told apart), ERR_TOO_LARGE or ERR_MEMORY. Whatever passes has
+ * exactly one From, To, Call-ID and CSeq, at least one Via, the topmost with a branch, a method that fits CSeq, and at
+ * least as many bytes of body as Content-Length says; those beyond it are no part of the message (RFC 3261 §18.3). No
+ * field stands twice that may not, and before the body there are no control bytes but tabs, no bare CR or LF, and no
+ * %00 in a URI. */
 int sip_message_decode(const void *bytes, size_t length, osip_message_t **out, unsigned *status_out);
 /* Serializes. Returns the length, ERR_TOO_LARGE or ERR_MEMORY. |*text_out| has a NUL behind it, for those who know that
  * no body has one, and is freed with sip_text_free(). */
@@ -92,9 +93,6 @@ int sip_max_forwards_decrement(osip_message_t *message);
 const char *sip_parameter_find(const osip_list_t *parameters, const char *name);
 /* Sets or adds; |value| NULL for none. Returns 0 or ERR_MEMORY. */
 int sip_parameter_set(osip_list_t *parameters, const char *name, const char *value);
-/* Without the quotes and escapes of a quoted-string (RFC 3261 §25.1); other text is copied. Returns the length or
- * ERR_TOO_LARGE. */
-int sip_unquote(const char *text, char *out, size_t size);
 /* What a Contact asks for: its expires parameter, or the message's Expires, or |otherwise| (RFC 3261 §10.2.1.1). */
 uint32_t sip_contact_expires(const osip_message_t *message, const osip_contact_t *contact, uint32_t otherwise);
 /* `Contact: *` */

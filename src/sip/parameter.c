@@ -45,24 +45,6 @@ int sip_parameter_set(osip_list_t *parameters, const char *name, const char *val
     return result;
 }
 
-int sip_unquote(const char *text, char *out, size_t size)
-{
-    size_t length = strlen(text), written = 0;
-    bool quoted = length >= 2 && text[0] == '"' && text[length - 1] == '"';
-    const char *end = text + length - quoted;
-    for (const char *at = text + quoted; at < end; at++) {
-        if (quoted && *at == '\\' && at + 1 < end)
-            at++;
-        if (written + 1 >= size)
-            return ERR_TOO_LARGE;
-        out[written++] = *at;
-    }
-    if (size == 0)
-        return ERR_TOO_LARGE;
-    out[written] = '\0';
-    return (int)written;
-}
-
 uint32_t sip_contact_expires(const osip_message_t *message, const osip_contact_t *contact, uint32_t otherwise)
 {
     const char *expires = contact ? sip_parameter_find(&contact->gen_params, "expires") : NULL;

@@ -445,15 +445,6 @@ static void stray_responses_go_nowhere(void **state)
     assert_quiet();
 }
 
-static void removed_account_is_not_called_any_more(void **state)
-{
-    (void)state;
-    assert_int_equal(accounts_remove(office.accounts, "bob"), 0);
-    office_register(&office, &(struct device){.user = "alice", .flow = "a1"});
-    request("MESSAGE", "alice", "bob@" DOMAIN, "1", "");
-    assert_true(is(next(), "MESSAGE")); /* vouched for by the edge: needs no account */
-}
-
 /* Every allocation fails in its turn; afterwards the same call works. */
 static void want_of_memory_leaves_nothing_behind(void **state)
 {
@@ -507,7 +498,6 @@ int main(void)
         TEST(flow_that_failed_is_forgotten_and_the_next_of_the_instance_asked),
         TEST(repeated_request_is_not_sent_twice),
         TEST(stray_responses_go_nowhere),
-        TEST(removed_account_is_not_called_any_more),
         TEST(want_of_memory_leaves_nothing_behind),
     };
     return cmocka_run_group_tests_name("call", tests, NULL, NULL);

@@ -32,7 +32,7 @@ static void record(void *context, const void *bytes, size_t length)
 static void begin(struct office *office)
 {
     const struct registrar_host host = {.context = office, .timers = &office->timers, .send = record};
-    int status = registrar_create(DOMAIN, OFFICE, office->accounts, &host, office->now, &office->registrar);
+    int status = registrar_create(DOMAIN, OFFICE, office->accounts, &host, &office->registrar);
     assert(status == 0);
     (void)status;
 }
