@@ -91,7 +91,7 @@ class Message:
 
 def parameter(value, name):
     """A parameter behind a URI in <>, of a Via, or of an Authorization; None where it is not there."""
-    found = re.search(rf'[;, ]{name}\s*=\s*("(?:\\.|[^"\\])*"|[^;,\s]+)', value.rpartition(">")[2] or value)
+    found = re.search(rf'(?:^|[;, ]){name}\s*=\s*("(?:\\.|[^"\\])*"|[^;,\s]+)', value.rpartition(">")[2] or value)
     return found[1].strip('"') if found else None
 
 
