@@ -228,6 +228,12 @@ class Wic(Party):
     def close(self):
         self.websocket.close()
 
+    def settle(self):
+        """Waits until its worker has done what it had to do."""
+        self.websocket.send(b"\r\n\r\n")
+        while (data := self.websocket.message()) != b"\r\n":
+            self.inbox.append(Message.parse(data, source=self))
+
     # What a WIC says first
 
     def registering(self, fields=(), expires=600, **options):
@@ -330,6 +336,18 @@ class Core(Party):
         connection.close()
         if connection is self.outgoing:
             self.outgoing = None
+
+    def hang_up(self):
+        """Closes all connections, and waits until the edge has seen it."""
+        for connection in list(self.buffers):
+            connection.shutdown(socket.SHUT_WR)
+            connection.settimeout(PATIENCE_S)
+            try:
+                while connection.recv(65536):
+                    pass
+            except ConnectionError:
+                pass
+            self.drop(connection)
 
     def take(self, message):
         if message.method and message.method != "ACK":

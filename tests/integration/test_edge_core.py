@@ -362,13 +362,13 @@ def test_core_that_closes_in_the_middle_of_a_call_is_connected_to_again(start_ed
     edge = start_edge(core=make_core("tcp"))
     core, wic = edge.core, edge.registered()
     caller, callee = called(wic, core)
-    for connection in list(core.buffers):
-        core.drop(connection)
+    core.hang_up()
+    wic.settle()
     info = caller.send("INFO")
     core.answer(core.receive("INFO"), 200)
     assert wic.final(info).status == 200
-    for connection in list(core.buffers):
-        core.drop(connection)
+    core.hang_up()
+    wic.settle()
     bye = callee.send("BYE")
     wic.answer(wic.receive("BYE"), 200)
     assert core.final(bye).status == 200
@@ -379,8 +379,8 @@ def test_core_that_closes_before_it_answers_fails_the_request(start_edge, make_c
     core, wic = edge.core, edge.wic()
     request = wic.send(wic.registering())
     core.receive("REGISTER")
-    for connection in list(core.buffers):
-        core.drop(connection)
+    core.hang_up()
+    wic.settle()
     assert wic.final(request).status in (408, 503)
     edge.wic().registered(core)
 
