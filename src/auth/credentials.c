@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: BSD-3-Clause */
 #include "auth/credentials.h"
 
+#include <assert.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <string.h>
@@ -294,6 +295,14 @@ int credentials_find_digest_key(const struct credentials *credentials, struct sp
 bool credentials_can_issue(const struct credentials *credentials)
 {
     return credentials->secret_count > 0;
+}
+
+void credentials_derive_key(const struct credentials *credentials, const char *purpose, uint8_t out[SHA256_SIZE])
+{
+    assert(credentials->secret_count > 0);
+    const struct secret *first = &credentials->secrets[0];
+    const struct span span = span_of_text(purpose);
+    crypto_hmac_sha256((struct span){first->bytes, first->length}, &span, 1, out);
 }
 
 int credentials_issue(const struct credentials *credentials, const char *user, uint64_t expires_s, char *username_out,

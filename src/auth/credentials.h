@@ -87,6 +87,8 @@ int credentials_find(const struct credentials *credentials, const struct credent
 
 /* True while there is a secret to issue time-limited credentials with. */
 bool credentials_can_issue(const struct credentials *credentials);
+/* A key for another purpose, of the first secret: HMAC-SHA-256(secret, purpose). There has to be a secret. */
+void credentials_derive_key(const struct credentials *credentials, const char *purpose, uint8_t out[SHA256_SIZE]);
 /* Makes time-limited credentials with the first secret: |username_out| takes USERNAME_MAX + 1 bytes, |password_out|
  * CRYPTO_BASE64_SIZE(SHA1_SIZE). Returns 0, ERR_NOT_FOUND (no secret) or ERR_TOO_LARGE. */
 int credentials_issue(const struct credentials *credentials, const char *user, uint64_t expires_s, char *username_out,

@@ -15,7 +15,8 @@
 
 #define SHARDS             16
 #define ANSWER_BUCKETS     16384 /* 128 KiB; networks that share one share its limit */
-#define SOURCE_PREFIX_IPV6 64    /* what one site has at its disposal */
+#define REQUEST_BUCKETS    4096
+#define SOURCE_PREFIX_IPV6 64 /* what one site has at its disposal */
 #define ANSWER_PREFIX_IPV4 24
 #define ANSWER_PREFIX_IPV6 56
 /* A bucket holds a quarter of a second, yet always some datagrams, so that a low limit lets whole ones pass. */
@@ -67,6 +68,7 @@ struct ledger {
     pthread_mutex_t everybody_lock; /* taken inside a shard's, never the other way round */
     struct bucket everybody;
     _Atomic uint64_t answers[ANSWER_BUCKETS];
+    _Atomic uint64_t requests[REQUEST_BUCKETS];
 };
 
 int ledger_create(const struct ledger_limits *limits, struct ledger **out)
@@ -414,6 +416,22 @@ bool ledger_bandwidth_limited(const struct ledger *ledger)
     return ledger->limits.bandwidth_bps > 0 || ledger->limits.bandwidth_per_user_bps > 0;
 }
 
+/* Takes one of |per_period| from |bucket|: a period's worth at once, then evenly. Returns 0, or the nanoseconds after
+ * which there is one. */
+static uint64_t rate_take(_Atomic uint64_t *bucket, uint64_t per_period, uint64_t period_ns, struct now now)
+{
+    uint64_t interval_ns = period_ns / per_period, latest_ns = now.monotonic_ns + period_ns;
+    uint64_t full_ns = atomic_load_explicit(bucket, memory_order_relaxed);
+    for (;;) {
+        uint64_t next_ns = (full_ns > now.monotonic_ns ? full_ns : now.monotonic_ns) + interval_ns;
+        if (next_ns > latest_ns)
+            return next_ns - latest_ns;
+        if (atomic_compare_exchange_weak_explicit(bucket, &full_ns, next_ns, memory_order_relaxed,
+                                                  memory_order_relaxed))
+            return 0;
+    }
+}
+
 bool ledger_answer_allowed(struct ledger *ledger, const struct address *client, struct now now)
 {
     uint64_t rate = ledger->limits.answers_per_network;
@@ -422,18 +440,18 @@ bool ledger_answer_allowed(struct ledger *ledger, const struct address *client, 
     struct address network =
         address_masked(client, client->family == ADDRESS_IPV6 ? ANSWER_PREFIX_IPV6 : ANSWER_PREFIX_IPV4);
     uint64_t hash = siphash(&ledger->hash_key, &network, sizeof network);
-    _Atomic uint64_t *bucket = &ledger->answers[hash % ANSWER_BUCKETS];
-    /* A second's worth at once, then evenly. */
-    uint64_t interval_ns = NS_PER_S / rate, latest_ns = now.monotonic_ns + NS_PER_S;
-    uint64_t full_ns = atomic_load_explicit(bucket, memory_order_relaxed);
-    for (;;) {
-        uint64_t next_ns = (full_ns > now.monotonic_ns ? full_ns : now.monotonic_ns) + interval_ns;
-        if (next_ns > latest_ns)
-            return false;
-        if (atomic_compare_exchange_weak_explicit(bucket, &full_ns, next_ns, memory_order_relaxed,
-                                                  memory_order_relaxed))
-            return true;
-    }
+    return rate_take(&ledger->answers[hash % ANSWER_BUCKETS], rate, NS_PER_S, now) == 0;
+}
+
+unsigned ledger_request_wait(struct ledger *ledger, const struct address *client, struct now now)
+{
+    uint64_t rate = ledger->limits.requests_per_source;
+    if (rate == 0)
+        return 0;
+    struct address source = address_masked(client, client->family == ADDRESS_IPV6 ? SOURCE_PREFIX_IPV6 : 32);
+    uint64_t hash = siphash(&ledger->hash_key, &source, sizeof source);
+    uint64_t wait_ns = rate_take(&ledger->requests[hash % REQUEST_BUCKETS], rate, 60 * NS_PER_S, now);
+    return (unsigned)((wait_ns + NS_PER_S - 1) / NS_PER_S);
 }
 
 struct ledger_totals ledger_totals(struct ledger *ledger)

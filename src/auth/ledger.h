@@ -20,6 +20,7 @@ struct ledger_limits {
     uint32_t websockets_per_source;
     uint64_t bandwidth_bps; /* bits per second of relayed payload, both directions, in all */
     uint64_t bandwidth_per_user_bps;
+    uint32_t requests_per_source; /* to the HTTP API, per minute; by client IP, IPv6 by /64 */
     uint32_t answers_per_network; /* answers to the unauthenticated per second and /24 or /56, UDP only */
 };
 
@@ -58,6 +59,10 @@ bool ledger_bandwidth_limited(const struct ledger *ledger);
 /* Whether one more answer may go to an unauthenticated |client|. Lock-free; a fixed table of buckets under a keyed
  * hash. */
 bool ledger_answer_allowed(struct ledger *ledger, const struct address *client, struct now now);
+
+/* Whether |client| may make one more request to the HTTP API. Returns 0, or the seconds after which it may. As
+ * ledger_answer_allowed(). */
+unsigned ledger_request_wait(struct ledger *ledger, const struct address *client, struct now now);
 
 struct ledger_totals {
     uint32_t allocations, users, sources, half_open; /* users and sources: accounts of usage in memory */

@@ -26,7 +26,7 @@ struct provision {
 
 void pseudonym_key_init(uint8_t key[PSEUDONYM_KEY_SIZE], const char *text)
 {
-    const struct span purpose = span_of_text("postern pseudonym key");
+    const struct span purpose = span_of_text(PSEUDONYM_PURPOSE);
     crypto_hmac_sha256(span_of_text(text), &purpose, 1, key);
 }
 

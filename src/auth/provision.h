@@ -11,10 +11,11 @@
 #define PROVISION_JSON_MAX   8192
 #define PROVISION_URIS_MAX   32
 #define REGISTRATION_ID_SIZE (REGISTRATION_ID_LENGTH + 1) /* with its NUL */
-#define PSEUDONYM_KEY_SIZE   32
+#define PSEUDONYM_KEY_SIZE   SHA256_SIZE
 
 /* The key of the pseudonyms, from a text that a fleet shares: its servers give a user the same pseudonym then, and so
- * one quota. */
+ * one quota. HMAC-SHA-256(text, PSEUDONYM_PURPOSE). */
+#define PSEUDONYM_PURPOSE "postern pseudonym key"
 void pseudonym_key_init(uint8_t key[PSEUDONYM_KEY_SIZE], const char *text);
 
 struct provision;

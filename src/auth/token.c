@@ -255,6 +255,17 @@ static bool impu_add(const json_t *value, struct token_identity *out)
     return true;
 }
 
+/* Without the claim the private identity, which usually looks like one, is the public one, too. */
+static bool impu_of_impi(struct token_identity *out)
+{
+    char text[TOKEN_IDENTITY_MAX + 8];
+    snprintf(text, sizeof text, "sip:%s", out->impi);
+    json_t *value = strchr(out->impi, '@') ? json_string(text) : NULL;
+    bool added = impu_add(value, out);
+    json_decref(value);
+    return added;
+}
+
 static int identity_read(const struct token_verifier *verifier, const json_t *claims, struct token_identity *out,
                          const char **reason_out)
 {
@@ -262,7 +273,9 @@ static int identity_read(const struct token_verifier *verifier, const json_t *cl
     if (!identity_copy(json_object_get(claims, verifier->impi_claim), "-_.!~*'()%&=+$/:@|", out->impi))
         return ERR_FORBIDDEN;
     const json_t *impus = json_object_get(claims, verifier->impu_claim), *item;
-    *reason_out = "the claim of the public identities is missing, or has one that is no SIP or tel URI, or too many";
+    *reason_out = "the claim of the public identities has one that is no SIP or tel URI, or too many";
+    if (!impus)
+        return impu_of_impi(out) ? 0 : ERR_FORBIDDEN;
     if (!json_is_array(impus))
         return impu_add(impus, out) ? 0 : ERR_FORBIDDEN;
     size_t i;

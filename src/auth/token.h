@@ -18,7 +18,7 @@ struct token_settings {
     const char *const *key_files; /* JWKS (RFC 7517) or PEM, public keys */
     size_t key_file_count;
     const char *issuer, *audience;
-    const char *impi_claim, *impu_claim;
+    const char *impi_claim, *impu_claim; /* without the latter in a token: sip:IMPI */
 };
 struct token_error {
     char text[256]; /* for a person: file and cause */

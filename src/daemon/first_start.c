@@ -29,8 +29,6 @@ struct state {
     char key_file[PATH_MAX_BYTES + 32];
     char password_file[PATH_MAX_BYTES + 32];
     char password[PASSWORD_SIZE];
-    char secret_file[PATH_MAX_BYTES + 32];
-    char secret[PASSWORD_SIZE]; /* that the TURN credentials of whoever registers are made with */
 };
 
 /* What the host has. */
@@ -243,10 +241,8 @@ static void print_settings(FILE *out, const struct state *state, const struct ho
         fprintf(out, "    - '%s'\n", address_format(&host->addresses[i], text));
     if (host->loopback_only)
         fputs("  allow-peers: [127.0.0.1, '::1']\n", out);
-    fprintf(out,
-            "users: {%s: '%s'}\ncredentials: {shared-secrets: ['%s']}\nedge: {domain: " FIRST_START_DOMAIN
-            "}\nstate-directory: ",
-            FIRST_START_USER, state->password, state->secret);
+    fprintf(out, "users: {%s: '%s'}\nedge: {domain: " FIRST_START_DOMAIN "}\nstate-directory: ", FIRST_START_USER,
+            state->password);
     print_quoted(out, state->directory);
     fputc('\n', out);
 }
@@ -267,12 +263,9 @@ int first_start_settings(uint16_t port, struct first_start_person people[FIRST_S
     snprintf(state.certificate_file, sizeof state.certificate_file, "%s/certificate.pem", state.directory);
     snprintf(state.key_file, sizeof state.key_file, "%s/key.pem", state.directory);
     snprintf(state.password_file, sizeof state.password_file, "%s/password", state.directory);
-    snprintf(state.secret_file, sizeof state.secret_file, "%s/secret", state.directory);
     status = certificate_make(&state, &host, error);
     if (status == 0)
         status = password_keep(state.password_file, PASSWORD_FOR_PROGRAMS, state.password, error);
-    if (status == 0)
-        status = password_keep(state.secret_file, PASSWORD_FOR_PROGRAMS, state.secret, error);
     if (status == 0)
         status = people_make(&state, people, error);
     if (status != 0)

@@ -3,13 +3,8 @@
 
 #include "auth/credentials.h"
 #include "base/error.h"
-#include "crypto/certificate.h"
 #include "daemon/shared.h"
-#include "daemon/ways_in.h"
 #include "net/socket.h"
-#include "turn/relay_port.h"
-
-#define HOST_NAME_MAX_BYTES 256
 
 static int credentials_make(const struct settings *settings, const char *user, char *username_out, char *password_out)
 {
@@ -33,19 +28,10 @@ int issue_print(const struct settings *settings, const char *user, struct settin
     if (status == ERR_TOO_LARGE)
         return settings_fail(settings, 0, error, "--issue: the name is too long: shorten it");
 
-    struct settings_relay_address addresses[RELAY_ADDRESSES_MAX];
-    char name[HOST_NAME_MAX_BYTES];
-    struct tls_error ignored; /* without a name, the addresses will do */
-    bool named = settings->tls.count > 0 &&
-                 certificate_host_name(settings->tls.items[0].certificate_file, name, sizeof name, &ignored) == 0;
-    const struct ways_in ways = {
-        .settings = settings,
-        .addresses = addresses,
-        .address_count = shared_relay_addresses(settings, addresses),
-        .tls_name = named ? name : NULL,
-    };
+    struct shared_ways_in ways;
+    shared_ways_in(settings, &ways);
     if (status == 0)
-        status = ways_in_print_servers(stdout, &ways, username, password);
+        status = ways_in_print_servers(stdout, &ways.ways, username, password);
     if (status != 0)
         settings_fail(settings, 0, error, "--issue: %s", error_text(status));
     return status;

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <time.h>
 
 #include "base/error.h"
 #include "daemon/account.h"
@@ -225,8 +226,10 @@ static int serve(const struct settings *settings, const struct first_start_perso
                   "%d bytes at most prevents it\"",
                   strlen(settings->realm), REALM_SHORT);
     log_event(LOG_STARTED, "version=%s listeners=%zu", POSTERN_VERSION, settings->listen.count);
+    static const struct timespec period = {.tv_sec = 1};
     int signal_number;
-    sigwait(&signals, &signal_number);
+    while ((signal_number = sigtimedwait(&signals, NULL, &period)) < 0)
+        service_tend(service);
     log_event(LOG_STOPPED, "signal=%s", sigabbrev_np(signal_number));
     service_stop(service);
     service_destroy(&service);

@@ -8,8 +8,10 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "daemon/edge_service.h"
+#include "daemon/log.h"
 #include "daemon/service_log.h"
 #include "daemon/shared.h"
+#include "daemon/turn_service.h"
 #include "daemon/wic_service.h"
 #include "front/front.h"
 #include "front/udp.h"
@@ -35,7 +37,9 @@ struct service {
     const struct settings *settings;
     struct shared shared;
     struct wic_service *wic;
-    struct front_http_service http_services[1];
+    struct turn_service *turn_service; /* NULL: there is nothing to hand out, or nobody to ask for it */
+    struct front_http_service http_services[2];
+    size_t http_service_count;
     struct front_settings front_settings;
     struct edge_service *edge; /* NULL: off */
     unsigned worker_count;
@@ -165,6 +169,9 @@ static int edge_init(struct service *service, struct settings_error *error)
     const struct edge_service_parts parts = {
         .settings = service->settings,
         .tls = service->shared.tls,
+        .tokens = service->shared.issuing.tokens,
+        .provision = service->shared.issuing.provision,
+        .revocations = service->shared.issuing.revocations,
         .workers = service->threads,
         .worker_count = service->worker_count,
     };
@@ -201,13 +208,14 @@ static uint16_t https_port(const struct settings *settings)
 
 static int http_services_init(struct service *service, struct settings_error *error)
 {
-    const struct settings *settings = service->settings;
-    if (!settings->edge_domain[0])
-        return 0;
-    if (wic_service_create(settings->edge_domain, (const char *const *)settings->edge_turn_uris.items,
-                           settings->edge_turn_uris.count, &service->wic) != 0)
+    int result = turn_service_create(&service->shared, &service->turn_service, error);
+    if (result != 0)
+        return result;
+    if (wic_service_create(service->settings, &service->wic) != 0)
         return fail_memory(service, error);
-    service->http_services[0] = wic_service_row(service->wic);
+    service->http_services[service->http_service_count++] = wic_service_row(service->wic);
+    if (service->turn_service)
+        service->http_services[service->http_service_count++] = *turn_service_row(service->turn_service);
     return 0;
 }
 
@@ -226,7 +234,7 @@ static void front_settings_init(struct service *service)
         .https_port = service->shared.tls ? https_port(settings) : 0,
         .acme_directory = *settings->acme_directory ? settings->acme_directory : NULL,
         .services = service->http_services,
-        .service_count = service->wic ? 1 : 0,
+        .service_count = service->http_service_count,
         .backend = settings->http_backend,
         .origins = settings->edge_origins.items,
         .origin_count = settings->edge_origins.count,
@@ -245,8 +253,8 @@ int service_create(const struct settings *settings, struct service **out, struct
     }
     service->settings = settings;
     service->worker_count = count;
-    int result =
-        tables_create(service) == 0 ? shared_init(&service->shared, settings, error) : fail_memory(service, error);
+    int result = tables_create(service) == 0 ? shared_init(&service->shared, settings, true, error)
+                                             : fail_memory(service, error);
     if (result == 0)
         result = http_services_init(service, error);
     if (result == 0) {
@@ -268,7 +276,7 @@ int service_create(const struct settings *settings, struct service **out, struct
 int service_check(const struct settings *settings, struct settings_error *error)
 {
     struct shared shared;
-    int result = shared_init(&shared, settings, error);
+    int result = shared_init(&shared, settings, false, error);
     shared_fini(&shared);
     return result;
 }
@@ -282,6 +290,13 @@ int service_start(struct service *service)
         service->workers[i].started = true;
     }
     return 0;
+}
+
+void service_tend(struct service *service)
+{
+    struct revocations *revocations = service->shared.issuing.revocations;
+    if (revocations && revocations_maintain(revocations, net_now().wall_s) != 0)
+        log_event(LOG_SYSTEM, "file=" ISSUING_REVOCATIONS_FILE " text=\"cannot be written: %s\"", strerror(errno));
 }
 
 void service_stop(struct service *service)
@@ -330,6 +345,7 @@ void service_destroy(struct service **slot)
         memory_free(worker->udp);
     }
     wic_service_destroy(&service->wic);
+    turn_service_destroy(&service->turn_service);
     shared_fini(&service->shared);
     memory_free(service);
 }

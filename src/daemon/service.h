@@ -16,6 +16,8 @@ int service_create(const struct settings *settings, struct service **out, struct
 int service_check(const struct settings *settings, struct settings_error *error);
 /* Starts the workers. Returns 0 or ERR_SYSTEM. */
 int service_start(struct service *service);
+/* What is to be done every second or so, by a thread that may wait for a disk. */
+void service_tend(struct service *service);
 /* Ends the workers and all allocations. */
 void service_stop(struct service *service);
 void service_destroy(struct service **service);

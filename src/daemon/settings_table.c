@@ -136,14 +136,16 @@ const struct settings_row settings_rows[] = {
      .most = 16,
      .fallback = "[]",
      .example = "[put-a-random-secret-here]",
-     .help = "Secrets behind time-limited credentials: the first issues, all are accepted"},
+     .help = "Secrets behind time-limited credentials: the first issues, all are accepted. Empty where credentials are "
+             "handed out (edge.domain, edge.token-keys): one is made and kept in the state directory"},
     {.key = "credentials.lifetime",
      .type = SETTING_DURATION,
      AT(credentials_lifetime_s),
      .least = MINUTE,
      .most = 30 * DAY,
      .fallback = "1h",
-     .help = "How long credentials that posternd --issue prints are good for new allocations"},
+     .help =
+         "How long credentials that are handed out are good for new allocations; those of a registration end with it"},
     {.key = "nonce-key",
      .type = SETTING_SECRET,
      AT(nonce_key),
@@ -386,7 +388,9 @@ const struct settings_row settings_rows[] = {
      .most = 32,
      .fallback = "[]",
      .example = "['turns:turn.example.org:443?transport=tcp']",
-     .help = "TURN URIs that registered clients are given; empty: this server's own"},
+     .help = "TURN URIs that clients are given beside their credentials; empty: this server's own. A server that these "
+             "name knows the first of credentials.shared-secrets; realm and nonce are told only where nonce-key is "
+             "set, as servers of ours have it in common"},
     {.key = "edge.end-revoked",
      .type = SETTING_FLAG,
      AT(edge_end_revoked),
@@ -452,7 +456,8 @@ const struct settings_row settings_rows[] = {
      .least = 1,
      .most = 4095,
      .fallback = "/var/lib/postern",
-     .help = "Where the server keeps what it makes itself; with a settings file that is nothing"},
+     .help = "Where the server keeps what it makes itself: with a settings file, accounts, the secret behind "
+             "credentials and revocations, where edge.domain or edge.token-keys is set"},
 };
 
 const size_t settings_row_count = sizeof settings_rows / sizeof settings_rows[0];

@@ -7,6 +7,7 @@
 
 #include "base/error.h"
 #include "base/memory.h"
+#include "crypto/certificate.h"
 #include "net/host.h"
 #include "net/socket.h"
 #include "relay/relay.h"
@@ -56,7 +57,7 @@ static int credentials_init(struct shared *shared, struct settings_error *error)
     for (size_t i = 0; result == 0 && i < settings->shared_secrets.count; i++)
         result = credentials_add_secret(shared->credentials, settings->shared_secrets.items[i]);
     if (result == 0)
-        return 0;
+        return issuing_add_secret(settings, shared->keep, shared->credentials, error);
     if (result == ERR_MEMORY)
         return fail_memory(shared, error);
     return settings_fail(settings, settings_line(settings, "users"), error, "users, credentials: %s",
@@ -76,6 +77,7 @@ static int ledger_init(struct shared *shared, struct settings_error *error)
         .bandwidth_bps = settings->bandwidth_bps,
         .bandwidth_per_user_bps = settings->bandwidth_per_user_bps,
         .answers_per_network = settings->answers_per_network,
+        .requests_per_source = settings->requests_per_source,
     };
     return ledger_create(&limits, &shared->ledger) == 0 ? 0 : fail_memory(shared, error);
 }
@@ -168,6 +170,38 @@ static int policy_init(struct shared *shared, struct settings_error *error)
     return visit.result == 0 ? 0 : fail_memory(shared, error);
 }
 
+void shared_ways_in(const struct settings *settings, struct shared_ways_in *out)
+{
+    struct tls_error ignored; /* without a name, the addresses will do */
+    out->ways = (struct ways_in){
+        .settings = settings,
+        .addresses = out->addresses,
+        .address_count = shared_relay_addresses(settings, out->addresses),
+    };
+    /* A certificate that this server made for itself names a host that other hosts may not know. */
+    if (settings->file[0] && settings->tls.count > 0 &&
+        certificate_host_name(settings->tls.items[0].certificate_file, out->name, sizeof out->name, &ignored) == 0)
+        out->ways.tls_name = out->name;
+}
+
+static int issuing_parts_init(struct shared *shared, struct settings_error *error)
+{
+    struct shared_ways_in ways;
+    struct ways_in_url own[WAYS_IN_MAX];
+    shared_ways_in(shared->settings, &ways);
+    const struct issuing_parts parts = {
+        .settings = shared->settings,
+        .keep = shared->keep,
+        .credentials = shared->credentials,
+        .nonce_key = &shared->turn.nonce_key,
+        .own_uris = own,
+        .own_uri_count = ways_in_urls(&ways.ways, own),
+    };
+    int result = issuing_init(&shared->issuing, &parts, error);
+    shared->turn.revocations = shared->issuing.revocations;
+    return result;
+}
+
 static void turn_settings_init(struct shared *shared)
 {
     const struct settings *settings = shared->settings;
@@ -178,6 +212,7 @@ static void turn_settings_init(struct shared *shared)
         .ports = shared->ports,
         .reservations = shared->reservations,
         .policy = shared->policy,
+        .end_revoked = settings->edge_end_revoked,
         .lifetime_max_s = settings->lifetime_s,
         .permissions_max = settings->permissions,
         .channels_max = settings->channels,
@@ -188,9 +223,9 @@ static void turn_settings_init(struct shared *shared)
     nonce_key_init(&shared->turn.nonce_key, settings->nonce_key);
 }
 
-int shared_init(struct shared *shared, const struct settings *settings, struct settings_error *error)
+int shared_init(struct shared *shared, const struct settings *settings, bool keep, struct settings_error *error)
 {
-    *shared = (struct shared){.settings = settings};
+    *shared = (struct shared){.settings = settings, .keep = keep};
     static int (*const steps[])(struct shared *, struct settings_error *) = {
         tls_init, credentials_init, ledger_init, policy_init, ports_init,
     };
@@ -200,11 +235,12 @@ int shared_init(struct shared *shared, const struct settings *settings, struct s
             return result;
     }
     turn_settings_init(shared);
-    return 0;
+    return issuing_parts_init(shared, error);
 }
 
 void shared_fini(struct shared *shared)
 {
+    issuing_fini(&shared->issuing);
     reservations_destroy(&shared->reservations);
     relay_ports_destroy(&shared->ports);
     peer_policy_destroy(&shared->policy);

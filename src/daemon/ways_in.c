@@ -31,12 +31,13 @@ static bool format_address(const struct settings_listener *listener, const struc
     return true;
 }
 
-/* Adds each way of the kind |way| to |urls|, once. */
-static void add_urls(const struct ways_in *ways, const struct way *way, json_t *urls)
+/* Adds each way of the kind |way| to |urls|, once. Returns how many there are now. */
+static size_t add_urls(const struct ways_in *ways, const struct way *way, struct ways_in_url urls[WAYS_IN_MAX],
+                       size_t count)
 {
     const struct settings *settings = ways->settings;
     for (size_t a = 0; a < ways->address_count; a++) {
-        for (size_t i = 0; i < settings->listen.count; i++) {
+        for (size_t i = 0; i < settings->listen.count && count < WAYS_IN_MAX; i++) {
             const struct settings_listener *listener = &settings->listen.items[i];
             char address[ADDRESS_TEXT_MAX], host[300];
             if (listener->scheme != way->listener || (way->plain && !listener->plain) ||
@@ -46,24 +47,34 @@ static void add_urls(const struct ways_in *ways, const struct way *way, json_t *
                 snprintf(host, sizeof host, "%s:%u", ways->tls_name, listener->address.port);
             else
                 snprintf(host, sizeof host, "%s", address);
-            char url[400];
-            snprintf(url, sizeof url, "%s:%s?transport=%s", way->scheme, host, way->transport);
+            char *url = urls[count].text;
+            snprintf(url, sizeof urls[count].text, "%s:%s?transport=%s", way->scheme, host, way->transport);
             bool known = false;
-            for (size_t u = 0; u < json_array_size(urls) && !known; u++)
-                known = strcmp(json_string_value(json_array_get(urls, u)), url) == 0;
-            if (!known)
-                json_array_append_new(urls, json_string(url));
+            for (size_t u = 0; u < count && !known; u++)
+                known = strcmp(urls[u].text, url) == 0;
+            count += !known;
         }
     }
+    return count;
+}
+
+size_t ways_in_urls(const struct ways_in *ways, struct ways_in_url out[WAYS_IN_MAX])
+{
+    size_t count = 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
+        count = add_urls(ways, &kinds[i], out, count);
+    return count;
 }
 
 int ways_in_print_servers(FILE *out, const struct ways_in *ways, const char *username, const char *password)
 {
-    json_t *urls = json_array();
-    for (size_t i = 0; i < sizeof kinds / sizeof kinds[0]; i++)
-        add_urls(ways, &kinds[i], urls);
+    struct ways_in_url urls[WAYS_IN_MAX];
+    size_t count = ways_in_urls(ways, urls);
+    json_t *list = json_array();
+    for (size_t i = 0; i < count; i++)
+        json_array_append_new(list, json_string(urls[i].text));
     json_t *page =
-        json_pack("{s:[{s:o, s:s, s:s}]}", "iceServers", "urls", urls, "username", username, "credential", password);
+        json_pack("{s:[{s:o, s:s, s:s}]}", "iceServers", "urls", list, "username", username, "credential", password);
     if (!page)
         return ERR_MEMORY;
     json_dumpf(page, out, JSON_INDENT(2) | JSON_PRESERVE_ORDER);

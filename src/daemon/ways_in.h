@@ -16,6 +16,14 @@ struct ways_in {
     const char *tls_name; /* for TLS; NULL: the addresses will do */
 };
 
+#define WAYS_IN_MAX 32 /* more listeners than that are told to nobody */
+struct ways_in_url {
+    char text[400];
+};
+/* TURN URIs (RFC 7065) of all ways in, in the order in which a client had better try them. Returns how many there are.
+ */
+size_t ways_in_urls(const struct ways_in *ways, struct ways_in_url out[WAYS_IN_MAX]);
+
 /* Prints the `iceServers` of a web page (JSON) with all ways in. Returns 0, ERR_MEMORY or ERR_SYSTEM. */
 int ways_in_print_servers(FILE *out, const struct ways_in *ways, const char *username, const char *password);
 

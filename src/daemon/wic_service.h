@@ -6,12 +6,10 @@
 #include "daemon/settings.h"
 #include "front/http_service.h"
 
-#define WIC_SERVICE_PATH "/v1/wic"
-
 struct wic_service; /* immutable, shared by all workers */
 
-/* |uris|: of the TURN servers that registered clients are given; all is copied. Returns 0 or ERR_MEMORY. */
-int wic_service_create(const char *domain, const char *const *uris, size_t uri_count, struct wic_service **out);
+/* |settings| is borrowed for the call. Returns 0 or ERR_MEMORY. */
+int wic_service_create(const struct settings *settings, struct wic_service **out);
 void wic_service_destroy(struct wic_service **service);
 /* Its row for front_settings.services; valid as long as |service| is. */
 struct front_http_service wic_service_row(struct wic_service *service);

@@ -28,6 +28,7 @@
     X(413, "Content Too Large")               \
     X(414, "URI Too Long")                    \
     X(426, "Upgrade Required")                \
+    X(429, "Too Many Requests")               \
     X(431, "Request Header Fields Too Large") \
     X(500, "Internal Server Error")           \
     X(501, "Not Implemented")                 \

@@ -20,8 +20,8 @@ struct place {
     char directory[64], state[128];
 };
 
-static const char *const files[] = {"accounts.db",  "certificate.pem", "key.pem", "password-alice",
-                                    "password-bob", "password",        "secret"};
+static const char *const files[] = {"accounts.db",    "certificate.pem", "key.pem",
+                                    "password-alice", "password-bob",    "password"};
 static struct first_start_person people[FIRST_START_PEOPLE];
 
 static const char *path_of(const struct place *place, const char *file)
@@ -81,9 +81,6 @@ static void certificate_and_account_are_made_once_and_kept_private(void **state)
     assert_private(place->state);
     assert_private(path_of(place, "key.pem"));
     assert_private(path_of(place, "password"));
-    assert_private(path_of(place, "secret"));
-    assert_int_equal(first->shared_secrets.count, 1);
-    assert_string_equal(first->shared_secrets.items[0], second->shared_secrets.items[0]);
 
     struct tls_certificate pair = {first->tls.items[0].certificate_file, first->tls.items[0].key_file};
     struct tls_context *context;
