@@ -205,37 +205,43 @@ class Edge:
 
 @pytest.fixture(scope="session")
 def cores():
-    """The cores of the servers that tests share, by transport: they live as long as those."""
+    """The cores of the servers that tests share: they live as long as those."""
     made = {}
     yield made
     for core in made.values():
         core.close()
 
 
-def shared_edge(shared, workers, cores, transport):
-    name = transport, workers
-    if name not in cores:
-        cores[name] = sip.Core(free_port(), free_port(), transport)
-    core = cores[name]
-    server = shared(edge=edge_settings(core.edge_port, core.uri))
-    core.forget()
-    return Edge(server, core)
+@pytest.fixture
+def find_edge(shared, workers, cores):
+    """find_edge(transport, …): a server that tests share, before its core; |settings| are those beside the edge's."""
+    made = []
+
+    def find(transport="udp", settings=None, **changes):
+        name = json.dumps([transport, workers, settings, changes], sort_keys=True)
+        if name not in cores:
+            cores[name] = sip.Core(free_port(), free_port(), transport)
+        core = cores[name]
+        server = shared(edge=edge_settings(core.edge_port, core.uri, **changes), **(settings or {}))
+        core.forget()
+        made.append(Edge(server, core))
+        return made[-1]
+
+    yield find
+    for one in made:
+        one.close()
 
 
 @pytest.fixture
-def edge(shared, workers, cores):
+def edge(find_edge):
     """An edge whose core is reached by UDP."""
-    made = shared_edge(shared, workers, cores, "udp")
-    yield made
-    made.close()
+    return find_edge()
 
 
 @pytest.fixture(params=("udp", "tcp"))
-def either_edge(request, shared, workers, cores):
+def either_edge(request, find_edge):
     """The same by UDP and by TCP."""
-    made = shared_edge(shared, workers, cores, request.param)
-    yield made
-    made.close()
+    return find_edge(request.param)
 
 
 @pytest.fixture
@@ -243,13 +249,11 @@ def start_edge(start):
     """start_edge(core, …): a server of the test's own before the core, or cores, that it names."""
     made, cores = [], []
 
-    def start_one(*uris, core=None, http=None, users=None, credentials=None, **changes):
+    def start_one(*uris, core=None, settings=None, **changes):
         if core is None:
             core = sip.Core(free_port(), free_port())
             cores.append(core)
-        others = {"http": http, "users": users, "credentials": credentials}
-        settings = edge_settings(core.edge_port, *(uris or [core.uri]), **changes)
-        server = start(edge=settings, **{name: value for name, value in others.items() if value})
+        server = start(edge=edge_settings(core.edge_port, *(uris or [core.uri]), **changes), **(settings or {}))
         made.append(Edge(server, core))
         return made[-1]
 
