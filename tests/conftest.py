@@ -7,7 +7,8 @@ import time
 import pytest
 
 import peers
-from server import POSTERND, Posternd, make_certificate
+import sip
+from server import POSTERND, Posternd, free_port, make_certificate
 from stun import Attr, Message, Method
 
 WAYS = ("udp", "tcp", "tls", "ws", "wss", "udp6", "tcp6", "tls6", "wss6")
@@ -173,3 +174,91 @@ def eventually():
             time.sleep(0.01)
 
     return wait
+
+
+def edge_settings(edge_port, *cores, **changes):
+    """Settings of an edge whose core is at the SIP URIs |cores|."""
+    listen = [f"udp://127.0.0.1:{edge_port}", f"tcp://127.0.0.1:{edge_port}"]
+    return {"domain": sip.DOMAIN, "core": list(cores), "listen": listen, **changes}
+
+
+class Edge:
+    """An edge before its core, and the WICs of one test."""
+
+    def __init__(self, server, core):
+        self.server, self.core, self.wics = server, core, []
+
+    def wic(self, user="alice", **options):
+        """A WebSocket that has not registered yet."""
+        self.wics.append(sip.Wic(self.server.flow("tls"), user, **options))
+        return self.wics[-1]
+
+    def registered(self, user="alice", fields=(), **options):
+        wic = self.wic(user, **options)
+        wic.registered(self.core, fields)
+        return wic
+
+    def close(self):
+        for wic in self.wics:
+            wic.close()
+
+
+@pytest.fixture(scope="session")
+def cores():
+    """The cores of the servers that tests share: they live as long as those."""
+    made = {}
+    yield made
+    for core in made.values():
+        core.close()
+
+
+@pytest.fixture
+def find_edge(shared, workers, cores):
+    """find_edge(transport, …): a server that tests share, before its core; |settings| are those beside the edge's."""
+    made = []
+
+    def find(transport="udp", settings=None, **changes):
+        name = json.dumps([transport, workers, settings, changes], sort_keys=True)
+        if name not in cores:
+            cores[name] = sip.Core(free_port(), free_port(), transport)
+        core = cores[name]
+        server = shared(edge=edge_settings(core.edge_port, core.uri, **changes), **(settings or {}))
+        core.forget()
+        made.append(Edge(server, core))
+        return made[-1]
+
+    yield find
+    for one in made:
+        one.close()
+
+
+@pytest.fixture
+def edge(find_edge):
+    """An edge whose core is reached by UDP."""
+    return find_edge()
+
+
+@pytest.fixture(params=("udp", "tcp"))
+def either_edge(request, find_edge):
+    """The same by UDP and by TCP."""
+    return find_edge(request.param)
+
+
+@pytest.fixture
+def start_edge(start):
+    """start_edge(core, …): a server of the test's own before the core, or cores, that it names."""
+    made, cores = [], []
+
+    def start_one(*uris, core=None, settings=None, **changes):
+        if core is None:
+            core = sip.Core(free_port(), free_port())
+            cores.append(core)
+        server = start(edge=edge_settings(core.edge_port, *(uris or [core.uri]), **changes), **(settings or {}))
+        made.append(Edge(server, core))
+        return made[-1]
+
+    yield start_one
+    for one in made:
+        one.close()
+    for core in cores:
+        core.close()
