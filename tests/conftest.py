@@ -223,7 +223,7 @@ def find_edge(shared, workers, cores):
             cores[name] = sip.Core(free_port(), free_port(), transport)
         core = cores[name]
         server = shared(edge=edge_settings(core.edge_port, core.uri, **changes), **(settings or {}))
-        core.forget()
+        core.begin_anew()
         made.append(Edge(server, core))
         return made[-1]
 

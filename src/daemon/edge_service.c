@@ -305,6 +305,7 @@ static void settings_init(struct edge_service *service, const struct edge_servic
         .bearer_challenge = settings->token_challenge[0] ? settings->token_challenge : NULL,
         .provision = parts->provision,
         .revocations = parts->revocations,
+        .allocation_lifetime_s = settings->lifetime_s,
         .registrations = service->registrations,
     };
     if (settings->edge_core.count == 0)

@@ -83,6 +83,7 @@ struct edge_settings {
     const char *bearer_challenge;        /* authorization server for a Bearer challenge beside the core's; NULL: none */
     const struct provision *provision;   /* NULL: no TURN credentials are handed out */
     struct revocations *revocations;     /* NULL: none are kept */
+    uint32_t allocation_lifetime_s;      /* the longest that an allocation lasts without a Refresh */
     struct edge_registrations *registrations;
 };
 

@@ -121,15 +121,23 @@ struct edge_registration *edge_registration_install(struct edge_flow *flow, cons
     return registration;
 }
 
+/* Refreshes ask for the revocation, not for the expiry: it is kept until the last allocation has had to ask. */
+static int revoke(const struct edge_settings *settings, const struct edge_registration *registration, struct now now)
+{
+    uint64_t until_s = now.wall_s + settings->allocation_lifetime_s;
+    if (!settings->revocations || registration->credentials_until_s == 0)
+        return 0;
+    if (until_s < registration->credentials_until_s)
+        until_s = registration->credentials_until_s;
+    return revocations_add(settings->revocations, registration->id, until_s, now.wall_s);
+}
+
 void edge_registration_end(struct edge_registration *registration, const char *why, struct now now)
 {
     struct edge *edge = registration->flow->edge;
     const struct edge_settings *settings = edge->settings;
     bool here = edge_registrations_end(settings->registrations, &registration->key, edge_flow_name(registration->flow));
-    int result = 0;
-    if (here && settings->revocations && registration->credentials_until_s > now.wall_s)
-        result =
-            revocations_add(settings->revocations, registration->id, registration->credentials_until_s, now.wall_s);
+    int result = here ? revoke(settings, registration, now) : 0;
     if (result != 0)
         edge_say(edge, true, "the TURN credentials of registration %s are not revoked: %s", registration->id,
                  error_text(result));

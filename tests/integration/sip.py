@@ -112,6 +112,13 @@ def answer_to(request, status, fields=(), body=b"", tag=None):
     return Message(f"SIP/2.0 {status} Said", [*kept, ("CSeq", request.get("CSeq")), *fields], body)
 
 
+def ack_of(invite, response):
+    """The ACK for a final response other than 2xx: a matter of the transaction (RFC 3261 §17.1.1.3)."""
+    fields = [("Via", invite.all("Via")[0]), *(("Route", route) for route in invite.all("Route"))]
+    fields += [("From", invite.get("From")), ("To", response.get("To")), ("Call-ID", invite.get("Call-ID"))]
+    return Message(f"ACK {invite.uri} SIP/2.0", [*fields, ("CSeq", f"{invite.cseq[0]} ACK"), ("Max-Forwards", "70")])
+
+
 class Dialog:
     """A dialog as one of its ends sees it (RFC 3261 §12)."""
 
@@ -276,6 +283,8 @@ class Core(Party):
         self.outgoing = None  # the connection that this core made
         self.ready = deque()
         self.answered = {}  # what came, by branch and method: the latest response
+        self.invites = {}  # what went out, by branch
+        self.calls, self.past = set(), set()  # Call-IDs, those of the test and those of former ones
 
     @property
     def uri(self):
@@ -350,6 +359,13 @@ class Core(Party):
             self.drop(connection)
 
     def take(self, message):
+        self.calls.add(message.get("Call-ID"))
+        if message.status and message.status >= 300 and message.branch in self.invites:
+            self.write(ack_of(self.invites[message.branch], message), None)
+        if message.get("Call-ID") in self.past:
+            if message.method not in (None, "ACK"):
+                self.answer(message, 481)
+            return
         if message.method and message.method != "ACK":
             key = message.branch, message.method
             if key in self.answered:  # a retransmission
@@ -367,6 +383,9 @@ class Core(Party):
     def transmit(self, message, source=None):
         if message.status:
             self.answered[message.branch, message.cseq[1]] = message
+        elif message.method == "INVITE":
+            self.invites[message.branch] = message
+        self.calls.add(message.get("Call-ID"))
         self.write(message, source)
 
     def write(self, message, source):
@@ -408,6 +427,11 @@ class Core(Party):
                 self.next_message(0.001)
         except TimeoutError:
             self.inbox.clear()
+
+    def begin_anew(self):
+        """For the next test: nor is what will come of the same calls."""
+        self.forget()
+        self.past, self.calls = self.past | self.calls, set()
 
     def receive_nothing(self, settle_s=0.3):
         """Asserts that nothing comes that nobody waited for; a 100 says nothing."""

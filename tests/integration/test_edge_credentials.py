@@ -205,7 +205,7 @@ def test_quota_counts_all_registrations_of_an_identity(start_edge, connect):
     connect(edge.server, credentials=credentials_of(one)).allocated()
     with pytest.raises(Refused) as refused:
         connect(edge.server, "tls", credentials=credentials_of(other)).allocated()
-    assert refused.value.args[0].error == 486
+    assert refused.value.answer.error == 486
     assert connect(edge.server, credentials=credentials_of(bob)).allocated()
 
 

@@ -287,7 +287,7 @@ static void a_deregistration_revokes(void **state)
     wic_register_begin(&alice);
     core_answer(world, 200, "core", "");
     assert_int_equal(world->revoked_count, 1);
-    assert_true(world->revoked_until_s[0] == WORLD_START_S + 600);
+    assert_true(world->revoked_until_s[0] == WORLD_START_S + 3600);
     assert_int_equal(edge_totals(world->edges[0]).registrations, 0);
     wic_close(&alice);
     assert_int_equal(world->revoked_count, 1);
@@ -325,6 +325,23 @@ static void a_registration_expires(void **state)
     assert_int_equal(edge_totals(world->edges[0]).registrations, 0);
     wic_request(&alice, "OPTIONS", "sip:" DOMAIN, "<sip:" DOMAIN ">", "", "");
     assert_true(has(first_line(world_to_client(world)), "403"));
+    wic_close(&alice);
+    world_destroy(&world);
+}
+
+/* Its credentials end with it, but allocations that were made with them would go on by Refresh. */
+static void an_expiry_revokes(void **state)
+{
+    (void)state;
+    struct world *world = world_create(NULL);
+    struct wic alice = wic_open(world, 0, "alice");
+    alice.extra = WANTED;
+    wic_register(&alice);
+    world_pass(world, 599 * 1000);
+    assert_int_equal(world->revoked_count, 0);
+    world_pass(world, 2 * 1000);
+    assert_int_equal(world->revoked_count, 1);
+    assert_true(world->revoked_until_s[0] >= WORLD_START_S + 600 + 3600);
     wic_close(&alice);
     world_destroy(&world);
 }
@@ -456,6 +473,7 @@ int main(void)
         cmocka_unit_test(a_deregistration_revokes),
         cmocka_unit_test(a_star_takes_all_back),
         cmocka_unit_test(a_registration_expires),
+        cmocka_unit_test(an_expiry_revokes),
         cmocka_unit_test(a_refused_refresh_leaves_the_registration),
         cmocka_unit_test(a_second_flow_on_the_same_worker_takes_over),
         cmocka_unit_test(a_second_flow_on_another_worker_takes_over),

@@ -188,6 +188,7 @@ struct world *world_create(const struct world_options *options)
         .bearer_challenge = options->challenge ? "https://login.example.org" : NULL,
         .provision = options->no_provision ? NULL : double_provision(),
         .revocations = double_revocations(world),
+        .allocation_lifetime_s = 3600,
     };
     int result = edge_registrations_create(&world->settings.registrations);
     assert(result == 0);
