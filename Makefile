@@ -44,6 +44,7 @@ demo: build
 bench: build
 	@$(INSTALL) bench
 	@bench/run $(ARGS)
+	@bench/sip
 
 .PHONY: install-dependencies
 install-dependencies:

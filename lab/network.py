@@ -58,6 +58,7 @@ GATEWAYS = {
 
 # Forbidden packets vanish, as real firewalls do it: a client learns nothing and has to wait.
 # Frames within a segment pass here too on kernels that show bridged frames to nftables.
+# Whom it let send how much to which port is written down behind it.
 FIREWALL = """
 table inet firewall {{
     chain forward {{
@@ -73,6 +74,24 @@ table inet firewall {{
     }}
     chain leaving_elsewhere {{
 {elsewhere}
+    }}
+    set sent_ip4 {{
+        type ipv4_addr . inet_proto . inet_service
+        size 1024
+        flags dynamic
+        counter
+    }}
+    set sent_ip6 {{
+        type ipv6_addr . inet_proto . inet_service
+        size 1024
+        flags dynamic
+        counter
+    }}
+    chain trace {{
+        type filter hook forward priority filter + 10;
+        iifname "outside" return
+        ct direction original update @sent_ip4 {{ ip saddr . meta l4proto . th dport counter }}
+        ct direction original update @sent_ip6 {{ ip6 saddr . meta l4proto . th dport counter }}
     }}
     chain translate {{
         type nat hook postrouting priority srcnat;

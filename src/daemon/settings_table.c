@@ -243,7 +243,8 @@ const struct settings_row settings_rows[] = {
      .least = 1,
      .most = HOUR,
      .fallback = "60s",
-     .help = "A connection without an allocation is closed after this time without a message"},
+     .help = "A connection without an allocation is closed after this time without a message. So long "
+             "http.backend may take to begin or to go on with an answer"},
     {.key = "limits.lifetime",
      .type = SETTING_DURATION,
      AT(lifetime_s),
@@ -286,8 +287,9 @@ const struct settings_row settings_rows[] = {
      AT(http_backend),
      .fallback = "''",
      .example = "127.0.0.1:8080",
-     .help = "HTTP server, ADDRESS:PORT, that gets every request which is not postern's own, so that the port stays "
-             "yours; empty: 404"},
+     .help =
+         "HTTP server, ADDRESS:PORT, that gets every request which is not postern's own, by HTTP/1.1 without TLS, so "
+         "that the port stays yours; empty: 404"},
     {.key = "http.acme-directory",
      .type = SETTING_TEXT,
      AT(acme_directory),

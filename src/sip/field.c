@@ -138,6 +138,9 @@ int sip_field_put(osip_message_t *message, const char *name, struct span value, 
 {
     enum sip_field_kind kind = sip_field_kind(name);
     osip_list_t *list = sip_field_list(message, kind);
+    /* libosip2's lists are walked for each addition: thousands of values would cost a core its time. */
+    if (list && osip_list_size(list) >= SIP_VALUES_MAX)
+        return ERR_TOO_LARGE;
     switch (kind) {
     case FIELD_VIA:
         return put_via(list, value, position);

@@ -170,9 +170,8 @@ static int read_line(osip_message_t *message, const struct sip_head *head, unsig
     struct sip_cursor list = sip_cursor_over(line->value);
     struct span value;
     int result = 0;
-    unsigned count = 0;
     while (result == 0 && sip_list_next(&list, &value))
-        result = count++ < SIP_VALUES_MAX ? sip_field_put(message, line->name, value, -1) : ERR_TOO_LARGE;
+        result = sip_field_put(message, line->name, value, -1);
     return result;
 }
 

@@ -17,11 +17,12 @@
 
 #include "base/span.h"
 
-#define SIP_MESSAGE_MAX 65535 /* bytes in all */
-#define SIP_HEAD_MAX    32768 /* from the start line to the empty line */
-#define SIP_FIELDS_MAX  128   /* lines of fields */
-#define SIP_FIELD_MAX   12288 /* bytes of one value: an access token fits */
-#define SIP_VALUES_MAX  64    /* values of one comma list, parameters of one value */
+#define SIP_MESSAGE_MAX    65535 /* bytes in all */
+#define SIP_HEAD_MAX       32768 /* from the start line to the empty line */
+#define SIP_FIELDS_MAX     128   /* lines of fields */
+#define SIP_FIELD_MAX      12288 /* bytes of one value: an access token fits */
+#define SIP_VALUES_MAX     64    /* values of a list that has a place of its own, whatever the lines */
+#define SIP_PARAMETERS_MAX 32    /* of one value; headers of one URI */
 
 /* Once, before any thread. */
 void sip_init(void);
@@ -76,8 +77,8 @@ unsigned sip_field_remove(osip_message_t *message, const char *name);
 /* Removes the first value of a comma list: the topmost Via, Route, Path. Returns 0, ERR_NOT_FOUND or ERR_MEMORY. */
 int sip_field_remove_first(osip_message_t *message, const char *name);
 /* Adds behind (or, for _first, before) the others of that name. Via, Contact, Route and Record-Route take one value at
- * a time; From, To, Call-ID, CSeq and Content-Type are replaced. Return 0, ERR_MEMORY, or ERR_MALFORMED (a line break,
- * a value that is none). */
+ * a time; From, To, Call-ID, CSeq and Content-Type are replaced. Return 0, ERR_MEMORY, ERR_TOO_LARGE, or ERR_MALFORMED
+ * (a line break, a value that is none). */
 int sip_field_add(osip_message_t *message, const char *name, const char *value);
 int sip_field_add_first(osip_message_t *message, const char *name, const char *value);
 /* Whether a comma list of tokens (Require, Supported, Proxy-Require) has |token|, without regard to case. */

@@ -29,7 +29,7 @@ static bool is_parameter_byte(char c)
 /* libosip2's own function would trim what stands in the texts, and so change what was escaped. */
 int sip_parameter_add(osip_list_t *list, char *name, char *value)
 {
-    if (osip_list_size(list) >= SIP_VALUES_MAX)
+    if (osip_list_size(list) >= SIP_PARAMETERS_MAX)
         return ERR_TOO_LARGE;
     if (sip_parameter_find(list, name))
         return ERR_MALFORMED;

@@ -9,7 +9,7 @@
 #include "base/span.h"
 #include "sip/grammar.h"
 
-/* Each returns 0 with |*out| the caller's, ERR_MALFORMED, ERR_TOO_LARGE (SIP_VALUES_MAX) or ERR_MEMORY. */
+/* Each returns 0 with |*out| the caller's, ERR_MALFORMED, ERR_TOO_LARGE (SIP_PARAMETERS_MAX) or ERR_MEMORY. */
 
 /* A URI of any scheme (RFC 3261 §19.1.1, RFC 3986 §2). Its escapes are undone, as libosip2 expects it. */
 int sip_value_read_uri(struct span text, osip_uri_t **out);

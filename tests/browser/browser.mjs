@@ -27,11 +27,18 @@ const FLAGS = [
 
 // |namespace|  where Chromium runs; undefined: where this program runs
 // |proxy|      URL of the HTTP proxy, or '' for none
-// |trustAll|   any certificate will do, TURN's as well
-export async function launch({ namespace, proxy, trustAll = false }) {
+// |trust|      hash of a public key that will do in a certificate, TURN's as well; undefined: none
+export async function launch({ namespace, proxy, trust }) {
+  const flags = [...FLAGS];
+  if (proxy) {
+    flags.push(`--proxy-server=${proxy}`);
+  }
+  if (trust) {
+    flags.push(`--ignore-certificate-errors-spki-list=${trust}`);
+  }
   return chromium.launch({
     executablePath: namespace ? IN_NAMESPACE : PROGRAM,
-    args: [...FLAGS, ...(proxy ? [`--proxy-server=${proxy}`] : []), ...(trustAll ? ['--ignore-certificate-errors'] : [])],
+    args: flags,
     env: { ...process.env, CHROMIUM: PROGRAM, CHROMIUM_NETNS: namespace ?? '' },
   });
 }

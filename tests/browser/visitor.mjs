@@ -15,24 +15,34 @@ export function readAccount(text) {
   return { name, password };
 }
 
-// Where browsers run: in a lab behind its firewall, through its proxy if it has one. WIC_NETNS names a namespace for
-// each, separated by spaces; WIC_TRUST_ALL=1 is for a server with a certificate that nobody signed.
+// Where the browser of person |number| runs: in a lab behind its firewall, through its proxy if it has one; the second
+// person on the friend's host, if there is a friend. WIC_NETNS names a namespace for each, separated by spaces; WIC_TRUST
+// is the hash of a key that a server without a certificate of an authority has; WIC_RELAY=1 makes both use the relay.
+//   ways     what may carry a call there; null: anything
+//   sends    [{ from, port }]: who sends for this person, and to which port where only TLS may carry a call
 export function placeOf(number, environment) {
   if (environment.LAB_FOLDER) {
     // Browser profiles go where the lab removes them, even if nobody is left to close the browser.
     environment.TMPDIR = environment.LAB_FOLDER;
   }
+  const inLab = (name) => environment[`LAB_${name}`];
+  const isFriend = number === 1 && inLab('FRIEND_NETNS') !== undefined;
+  const proxy = isFriend ? '' : inLab('PROXY') ?? '';
+  const sendsTo = (host, port) => ['IP4', 'IP6'].map((family) => ({ from: inLab(`${host}_${family}`), port }));
+  const own = sendsTo(isFriend ? 'FRIEND' : 'CLIENT', proxy ? Number(new URL(proxy).port) : 443);
   return {
-    namespace: environment.WIC_NETNS?.split(' ')[number],
-    proxy: environment.LAB_PROXY ?? '',
-    trustAll: environment.WIC_TRUST_ALL === '1',
+    namespace: environment.WIC_NETNS?.split(' ')[number] ?? (isFriend ? inLab('FRIEND_NETNS') : undefined),
+    proxy,
+    trust: environment.WIC_TRUST,
+    ways: inLab(isFriend ? 'FRIEND_WAYS' : 'WAYS')?.split(' ') ?? null,
+    sends: [...own, ...(proxy ? sendsTo('PROXY', 443) : [])],
   };
 }
 
 // Returns { browser, page, complaints }; what the console says of errors gathers in |complaints|.
 export async function visit(url, place, script = () => {}) {
   const browser = await launch(place);
-  const context = await browser.newContext({ ignoreHTTPSErrors: place.trustAll });
+  const context = await browser.newContext();
   await context.grantPermissions(['microphone', 'camera']);
   const page = await context.newPage();
   await page.addInitScript(script);

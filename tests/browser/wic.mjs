@@ -3,18 +3,22 @@
 // of call:
 //
 //   tests/browser/wic.mjs URL NAME:PASSWORD NAME:PASSWORD [audio|video]...
+//   lab/run --core kamailio --friend https-only PROFILE -- tests/browser/wic.mjs [audio|video]...
 //
-// In a lab (lab/run PROFILE -- ...) both browsers run behind the firewall; see placeOf() in visitor.mjs for other
-// places. WIC_RELAY=1 makes both sides use the relay. Exit status 0 if all calls were good, 1 if not.
+// In a lab with a friend the second one is in the friend's network; where else browsers run says placeOf() in
+// visitor.mjs. Exit status 0 if all calls were good, 1 if not.
 
 import { firstLine, part, pause, placeOf, readAccount, signIn, visit } from './visitor.mjs';
+import { findStrays, readTrace } from './trace.mjs';
 
 const KINDS = ['audio', 'video'];
-const CALL_PATIENCE_MS = 25_000;
-const WINDOW_MS = 3_000;
-const MIN_AUDIO_PACKETS_PER_S = 37; // of 50: a busy machine sends fewer
+const CALL_PATIENCE_MS = 30_000;
+const MEDIA_PATIENCE_MS = 30_000;
+const POLL_MS = 50;
+// A call is watched until each side has got this much, be the machine as busy as it may.
+const AUDIO_PACKETS = 150; // of 50 a second
+const FRAMES = 30; // the fake camera makes 20 or more a second
 const MIN_ENERGY = 1e-6; // silence is below 1e-9, the fake microphone's beeps far above
-const MIN_FRAMES_PER_S = 5; // the fake camera makes 20 or more, a busy machine draws fewer
 const MAX_LOST = 0.02;
 
 const both = (people, act) => Promise.all(people.map(act));
@@ -31,7 +35,7 @@ function rememberConnections() {
   };
 }
 
-// What the browser counted in the newest call.
+// What this person's browser counted in the newest call, and what the page shows and was given.
 async function count() {
   const stats = [...(await window.connections.at(-1).getStats()).values()];
   const of = (type, kind) => stats.find((each) => each.type === type && each.kind === kind) ?? {};
@@ -39,23 +43,23 @@ async function count() {
   const pair = stats.find(({ id }) => id === transport?.selectedCandidatePairId);
   const local = stats.find(({ id }) => id === pair?.localCandidateId);
   const [audio, video] = [of('inbound-rtp', 'audio'), of('inbound-rtp', 'video')];
+  const part = (name) => document.querySelector(`[data-testid=${name}]`);
+  const { iceServers = [] } = JSON.parse(sessionStorage.getItem('postern.ice-servers')) ?? {};
   return {
-    at: performance.now(),
     candidateType: local?.candidateType ?? null,
     relayProtocol: local?.relayProtocol ?? null,
     url: local?.url ?? null,
     audioPackets: audio.packetsReceived ?? 0,
-    audioBytes: audio.bytesReceived ?? 0,
     audioEnergy: audio.totalAudioEnergy ?? 0,
-    videoBytes: video.bytesReceived ?? 0,
     framesDecoded: video.framesDecoded ?? 0,
+    framesShown: part('remote-video').getVideoPlaybackQuality().totalVideoFrames,
     lost: (audio.packetsLost ?? 0) + (video.packetsLost ?? 0),
     packets: (audio.packetsReceived ?? 0) + (video.packetsReceived ?? 0),
+    told: part('way').textContent,
+    credentials: part('credentials').dataset.state,
+    urls: iceServers.flatMap(({ urls }) => urls),
   };
 }
-
-// What the page shows of the other side's picture.
-const framesShown = (page) => part(page, 'remote-video').evaluate((video) => video.getVideoPlaybackQuality().totalVideoFrames);
 
 async function enter(base, account, place) {
   const url = `${base}/${process.env.WIC_RELAY === '1' ? '?relay=1' : ''}`;
@@ -66,7 +70,7 @@ async function enter(base, account, place) {
     await visitor.browser.close();
     throw error;
   }
-  return { name: account.name, ...visitor };
+  return { name: account.name, ...place, ...visitor };
 }
 
 // Waits until the call of |person| is in |state|, or one of |people| is told of a failure.
@@ -78,73 +82,113 @@ async function becomes(person, state, people) {
   await Promise.race([there.waitFor({ timeout: CALL_PATIENCE_MS }), ...failed]);
 }
 
-function findProblems(name, kind, first, last, shown) {
-  const problems = [];
-  const seconds = (last.at - first.at) / 1000;
-  const atLeast = (what, value, least) => {
-    if (!(value >= least)) {
-      problems.push(`${name}: ${what} ${value}, expected ${least.toPrecision(3)} or more`);
+// Counts until each side has at least |wanted|, above what it had at |since|; or as long as patience lasts.
+async function countUntil(people, wanted, since = []) {
+  const deadline = performance.now() + MEDIA_PATIENCE_MS;
+  for (;;) {
+    const counts = await both(people, ({ page }) => page.evaluate(count));
+    const has = (own, at) => Object.entries(wanted).every(([key, least]) => own[key] - (since[at]?.[key] ?? 0) >= least);
+    if (counts.every(has) || performance.now() > deadline) {
+      return counts;
     }
-  };
+    await pause(POLL_MS);
+  }
+}
+
+function findMediaProblems(name, wanted, first, last) {
+  const problems = [];
   const gained = (key) => last[key] - first[key];
-  atLeast('audio packets', gained('audioPackets'), MIN_AUDIO_PACKETS_PER_S * seconds);
-  atLeast('energy of what is heard', gained('audioEnergy'), MIN_ENERGY);
-  if (kind === 'video') {
-    atLeast('decoded frames', gained('framesDecoded'), MIN_FRAMES_PER_S * seconds);
-    atLeast('frames that are shown', shown, MIN_FRAMES_PER_S * seconds);
+  for (const [key, least] of Object.entries(wanted)) {
+    if (!(gained(key) >= least)) {
+      problems.push(`${name}: ${key} rose by ${gained(key)}, expected ${least} or more`);
+    }
   }
   if (gained('lost') > MAX_LOST * gained('packets')) {
     problems.push(`${name}: ${gained('lost')} packets lost, ${gained('packets')} arrived`);
   }
-  if (process.env.WIC_RELAY === '1' && last.candidateType !== 'relay') {
-    problems.push(`${name}: sends from a candidate of type ${last.candidateType}`);
+  return problems;
+}
+
+// A relay had to be found in the answer to the registration, and reached by a way that the network leaves open.
+function findRelayProblems({ name, ways }, { candidateType, relayProtocol, url, told, credentials, urls }) {
+  const problems = [];
+  if (candidateType !== 'relay') {
+    problems.push(`${name}: sends from a candidate of type ${candidateType}`);
   }
-  const ways = process.env.LAB_WAYS?.split(' ');
-  if (ways && last.candidateType === 'relay' && !ways.includes(last.relayProtocol)) {
-    problems.push(`${name}: carried by ${last.relayProtocol}, expected ${ways.join(' or ')}`);
+  if (ways && !ways.includes(relayProtocol)) {
+    problems.push(`${name}: carried by ${relayProtocol}, expected ${ways.join(' or ')}`);
+  }
+  if (credentials !== 'given' || !urls.includes(url)) {
+    problems.push(`${name}: went through ${url}, the registration brought ${urls.join(', ') || 'nothing'}`);
+  }
+  if (!told.startsWith('Relayed over ')) {
+    problems.push(`${name}: the page says: ${told}`);
   }
   return problems;
 }
 
-async function call(people, kind) {
-  const [caller, answerer] = people;
-  const startedAt = performance.now();
-  await part(caller.page, 'target').fill(answerer.name);
-  await part(caller.page, `call-${kind}`).click();
-  await becomes(answerer, 'incoming', people);
-  await part(answerer.page, kind === 'video' ? 'answer-video' : 'answer').click();
-  await both(people, (person) => becomes(person, 'active', people));
-  const connectedMs = Math.round(performance.now() - startedAt);
-  // The first second belongs to the encoder and the jitter buffer.
-  await pause(1_000);
-  const measure = () => both(people, async ({ page }) => ({ ...await page.evaluate(count), shown: await framesShown(page) }));
-  const first = await measure();
-  await pause(WINDOW_MS);
-  const last = await measure();
-  const told = await both(people, ({ page }) => part(page, 'way').textContent());
-  await part((kind === 'video' ? answerer : caller).page, 'hang-up').click();
+async function hangUp(people, who) {
+  await part(who.page, 'hang-up').click();
   await both(people, ({ page }) => page.locator('[data-testid=call][data-state=ended]').waitFor({ timeout: CALL_PATIENCE_MS, state: 'attached' }));
-  const problems = people.flatMap(({ name }, at) =>
-    findProblems(name, kind, first[at], last[at], last[at].shown - first[at].shown));
-  for (const { name, page } of people) {
+  const problems = [];
+  for (const { name, page, complaints } of people) {
     if (await part(page, 'alert').isVisible()) {
       problems.push(`${name}: after the call the page says: ${await part(page, 'alert').textContent()}`);
     }
+    problems.push(...complaints.splice(0).map((each) => `${name}: the console says: ${each}`));
   }
-  return { kind, good: problems.length === 0, problems, connectedMs, told, first, last };
+  return problems;
 }
 
-function readArguments([base, ...rest]) {
-  const people = rest.slice(0, 2).map(readAccount);
-  const kinds = rest.length > 2 ? rest.slice(2) : KINDS;
-  if (!base || people.length !== 2 || !kinds.every((kind) => KINDS.includes(kind))) {
-    throw new Error('usage: wic.mjs URL NAME:PASSWORD NAME:PASSWORD [audio|video]...');
+async function call(people, kind, relayed) {
+  const [caller, answerer] = people;
+  const video = kind === 'video';
+  await part(caller.page, 'target').fill(answerer.name);
+  await part(caller.page, `call-${kind}`).click();
+  await becomes(answerer, 'incoming', people);
+  const answeredAt = performance.now();
+  await part(answerer.page, video ? 'answer-video' : 'answer').click();
+  await both(people, (person) => becomes(person, 'active', people));
+  const first = await countUntil(people, { audioPackets: 1, ...(video && { framesDecoded: 1 }) });
+  const firstMediaMs = Math.round(performance.now() - answeredAt);
+  const wanted = { audioPackets: AUDIO_PACKETS, audioEnergy: MIN_ENERGY, ...(video && { framesDecoded: FRAMES, framesShown: FRAMES }) };
+  const last = await countUntil(people, wanted, first);
+  // Each side hangs up one of the two.
+  const problems = await hangUp(people, video ? answerer : caller);
+  people.forEach((person, at) => {
+    problems.push(...findMediaProblems(person.name, wanted, first[at], last[at]));
+    problems.push(...(relayed ? findRelayProblems(person, last[at]) : []));
+  });
+  return { firstMediaMs, problems, caller: last[0], answerer: last[1] };
+}
+
+const inLab = (name) => process.env[`LAB_${name}`];
+
+async function placeCall(people, kind, relayed) {
+  const result = await call(people, kind, relayed).catch((error) => ({ problems: [firstLine(error)] }));
+  if (inLab('FRIEND_NETNS')) {
+    result.trace = readTrace(inLab('ROUTER_NETNS'));
+    result.problems.push(...findStrays(result.trace, people));
   }
-  return { base: base.replace(/\/$/, ''), accounts: people, kinds };
+  const heading = { profile: inLab('PROFILE'), friend: inLab('FRIEND_PROFILE'), server: inLab('SERVER'), kind: `wic-${kind}` };
+  return { ...heading, good: result.problems.length === 0, ...result };
+}
+
+function readArguments(words) {
+  const named = words.length > 0 && !KINDS.includes(words[0]);
+  const ownAccounts = Object.entries(JSON.parse(inLab('ACCOUNTS') ?? '{}')).map((pair) => pair.join(':'));
+  const base = named ? words[0] : `https://${inLab('SERVER_NAME')}`;
+  const accounts = (named ? words.slice(1, 3) : ownAccounts).map(readAccount);
+  const kinds = words.slice(named ? 3 : 0);
+  if (accounts.length !== 2 || !kinds.every((kind) => KINDS.includes(kind))) {
+    throw new Error('usage: wic.mjs [URL NAME:PASSWORD NAME:PASSWORD] [audio|video]...; without accounts in a lab with a core');
+  }
+  return { base: base.replace(/\/$/, ''), accounts, kinds: kinds.length > 0 ? kinds : KINDS };
 }
 
 async function main() {
   const { base, accounts, kinds } = readArguments(process.argv.slice(2));
+  const relayed = process.env.WIC_RELAY === '1' || inLab('FRIEND_NETNS') !== undefined;
   const signedIn = await Promise.allSettled(accounts.map((account, at) => enter(base, account, placeOf(at, process.env))));
   const people = signedIn.map(({ value }) => value).filter(Boolean);
   try {
@@ -155,10 +199,7 @@ async function main() {
     }
     let good = true;
     for (const kind of kinds) {
-      const result = await call(people, kind);
-      const complaints = people.flatMap(({ name, complaints: all }) => all.splice(0).map((each) => `${name}: the console says: ${each}`));
-      result.problems.push(...complaints);
-      result.good &&= complaints.length === 0;
+      const result = await placeCall(people, kind, relayed);
       console.log(JSON.stringify(result));
       good &&= result.good;
     }

@@ -277,6 +277,28 @@ static void answers_are_limited_by_network(void **state)
     ledger_destroy(&ledger);
 }
 
+static void requests_of_a_source_are_limited_and_the_wait_is_told(void **state)
+{
+    (void)state;
+    struct ledger *ledger = built((struct ledger_limits){.requests_per_source = 6});
+    struct address one = address_of("192.0.2.1:1"), same = address_of("192.0.2.1:2");
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(ledger_request_wait(ledger, &one, at_ms(0)), 0);
+    assert_int_equal(ledger_request_wait(ledger, &same, at_ms(0)), 10);
+    assert_int_equal(ledger_request_wait(ledger, &same, at_ms(9500)), 1);
+    assert_int_equal(ledger_request_wait(ledger, &same, at_ms(10000)), 0);
+    assert_int_equal(ledger_request_wait(ledger, &one, at_ms(10000)), 10);
+    struct address site = address_of("[2001:db8::1]:1"), neighbour = address_of("[2001:db8::2]:1");
+    for (int i = 0; i < 6; i++)
+        assert_int_equal(ledger_request_wait(ledger, &site, at_ms(20000)), 0);
+    assert_int_equal(ledger_request_wait(ledger, &neighbour, at_ms(20000)), 10);
+    ledger_destroy(&ledger);
+    ledger = built((struct ledger_limits){0});
+    for (int i = 0; i < 1000; i++)
+        assert_int_equal(ledger_request_wait(ledger, &one, at_ms(0)), 0);
+    ledger_destroy(&ledger);
+}
+
 static void answers_without_a_limit_are_allowed(void **state)
 {
     (void)state;
@@ -357,6 +379,7 @@ int main(void)
         cmocka_unit_test(bandwidth_of_all_is_shared_by_users),
         cmocka_unit_test(bandwidth_without_a_limit_is_granted),
         cmocka_unit_test(answers_are_limited_by_network),
+        cmocka_unit_test(requests_of_a_source_are_limited_and_the_wait_is_told),
         cmocka_unit_test(answers_without_a_limit_are_allowed),
         cmocka_unit_test(want_of_memory_is_told_and_leaks_nothing),
         cmocka_unit_test(workers_share_the_ledger_without_losing_count),

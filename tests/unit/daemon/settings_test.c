@@ -246,6 +246,8 @@ static void wrong_values_are_named_with_line_and_remedy(void **state)
         {"realm: a\nrealm: b\n", 2, "realm is there twice"},
         {"limits: {}\nlimits: {}\n", 2, "limits is there twice"},
         {"alternate-server: 203.0.113.6\n", 1, "an address with port"},
+        {"http: {backend: localhost:8080}\n", 1, "an address with port"},
+        {"http: {backend: 'http://127.0.0.1:8080/'}\n", 1, "an address with port"},
         {"realm: a\n---\nrealm: b\n", 3, "second document"},
         {"realm: {\n", 2, "not YAML"},
         {"just words\n", 1, "one `key: value` a line"},
@@ -273,6 +275,43 @@ static void example_and_empty_secrets_are_refused_without_being_repeated(void **
     assert_null(strstr(refuse("users: {carol: [kT5xPq]}\n", 1), "kT5xPq"));
 }
 
+#define TOKENS "edge: {token-keys: [k], token-issuer: i, token-audience: a"
+
+static void keys_of_tokens_and_credentials_make_sense_together(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml, *words;
+    } rows[] = {
+        {"edge: {token-keys: [k], token-audience: a}\n", "set edge.token-issuer, too"},
+        {"edge: {token-keys: [k], token-issuer: i}\n", "set edge.token-audience, too"},
+        {SOMEBODY "edge: {token-issuer: i}\n", "says nothing without edge.token-keys"},
+        {SOMEBODY "edge: {token-challenge: i}\n", "says nothing without edge.token-keys"},
+        {TOKENS ", turn-uris: ['turn:a.example:3478']}\n", "set credentials.shared-secrets"},
+        {TOKENS ", turn-uris: ['http://a.example']}\n", "is none: write turn:HOST"},
+        {TOKENS ", turn-uris: ['turn://a.example']}\n", "is none"},
+        {TOKENS ", turn-uris: ['turn:a.example:0']}\n", "is none"},
+        {TOKENS ", turn-uris: ['turn:a.example:70000']}\n", "is none"},
+        {TOKENS ", turn-uris: ['turn:a.example?transport=sctp']}\n", "is none"},
+        {TOKENS ", turn-uris: ['stun:a.example?transport=udp']}\n", "is none"},
+        {TOKENS ", turn-uris: ['turn:[2001:db8::1']}\n", "is none"},
+        {TOKENS ", turn-uris: ['turn:user@a.example']}\n", "is none"},
+        {TOKENS ", origins: ['https://a.example/']}\n", "without a path"},
+        {TOKENS ", origins: ['a.example']}\n", "write https://HOST"},
+        {TOKENS ", origins: ['ftp://a.example']}\n", "write https://HOST"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        if (!strstr(refuse(rows[i].yaml, strncmp(rows[i].yaml, SOMEBODY, 5) == 0 ? 2 : 1), rows[i].words))
+            fail_msg("%s -> %s", rows[i].yaml, refuse(rows[i].yaml, 1));
+    struct settings *settings =
+        parse(TOKENS ", origins: ['*', 'https://a.example:8443', 'http://localhost:3000', 'https://[::1]'],\n"
+                     " turn-uris: ['turn:a.example', 'turns:[2001:db8::1]:443?transport=tcp',\n"
+                     " 'turn:192.0.2.1:3478?transport=udp', 'stun:a.example:3478']}\n"
+                     "credentials: {shared-secrets: [kT5xPqWm3zRv8sLd]}\n");
+    assert_int_equal(settings->edge_turn_uris.count, 4);
+    settings_destroy(&settings);
+}
+
 static void keys_that_contradict_each_other_are_refused(void **state)
 {
     (void)state;
@@ -287,6 +326,9 @@ static void keys_that_contradict_each_other_are_refused(void **state)
                    "is in relay.allow-peers, too");
     assert_refused("credentials: {shared-secrets: [kT5xPq, kT5xPq]}\n", 1, "there twice");
     assert_refused(SOMEBODY "alternate-domain: turn2.example.org\n", 2, "without alternate-server");
+    assert_refused(SOMEBODY "listen: ['tcp://127.0.0.1:80']\nhttp: {backend: '127.0.0.1:80'}\n", 3, "itself listens");
+    assert_refused(SOMEBODY "listen: ['tcp://[::]:80']\nhttp: {backend: '[::1]:80'}\n", 3, "itself listens");
+    assert_refused(SOMEBODY "http: {backend: '0.0.0.0:80'}\n", 2, "no server's address");
 }
 
 static void lists_are_bounded(void **state)
@@ -403,6 +445,7 @@ int main(void)
         cmocka_unit_test(unknown_key_is_named_and_the_meant_one_offered),
         cmocka_unit_test(wrong_values_are_named_with_line_and_remedy),
         cmocka_unit_test(example_and_empty_secrets_are_refused_without_being_repeated),
+        cmocka_unit_test(keys_of_tokens_and_credentials_make_sense_together),
         cmocka_unit_test(keys_that_contradict_each_other_are_refused),
         cmocka_unit_test(lists_are_bounded),
         cmocka_unit_test(table_is_sound),

@@ -494,8 +494,10 @@ static void each_bound_holds(void **state)
     assert_int_equal(decode_of(list, 1), 0);
     strcat(list, ",<sip:a>");
     assert_int_equal(decode_of(list, 1), ERR_TOO_LARGE);
+    assert_int_equal(decode_of("m:<sip:a>\r\n", SIP_VALUES_MAX), 0);
+    assert_int_equal(decode_of("m:<sip:a>\r\n", SIP_VALUES_MAX + 1), ERR_TOO_LARGE);
     strcpy(list, "Contact:<sip:a>");
-    for (unsigned i = 0; i <= SIP_VALUES_MAX; i++)
+    for (unsigned i = 0; i <= SIP_PARAMETERS_MAX; i++)
         snprintf(list + strlen(list), sizeof list - strlen(list), ";p%u", i);
     assert_int_equal(decode_of(list, 1), ERR_TOO_LARGE);
 
