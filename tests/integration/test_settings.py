@@ -81,7 +81,7 @@ def test_check_config_serves_nothing(check, settings):
     ids=["address", "telephone", "udp", "authorities"],
 )
 def test_wrong_way_to_the_core_is_one_clear_line(check, settings, tmp_path, edge, words, options):
-    listen = [f"tcp://127.0.0.1:{free_port(socket.SOCK_STREAM)}"]
+    listen = [f"tcp://127.0.0.1:{free_port()}"]
     settings["edge"] = {"domain": "ims.example.org", "core": ["sip:127.0.0.1"], "listen": listen, **edge}
     settings["state-directory"] = str(tmp_path)
     assert_one_line(check(settings, *options), *words)
