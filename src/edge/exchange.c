@@ -102,7 +102,7 @@ static void stop_lookup(struct edge_exchange *exchange)
 static void forget_early(const struct edge_exchange *exchange)
 {
     struct edge_message request;
-    if (exchange->invite && exchange->flow &&
+    if (exchange->invite && exchange->flow && exchange->request &&
         edge_message_index((struct span){exchange->request, exchange->length}, &request) == 0)
         edge_dialog_forget_early(exchange->flow, &request);
 }
