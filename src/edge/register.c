@@ -72,6 +72,9 @@ static unsigned refusal(const struct edge_flow *flow, const struct edge_message 
     if (binding->present && value_parameter(binding->value, "reg-id", &parameter) &&
         edge_message_count(request, "Via") > 1)
         return 439;
+    /* The core checks one, and the edge would take its identity from another. */
+    if (authorization->digests > 1)
+        return 400;
     if (authorization->bearer && !permits(&authorization->identity, request))
         return 403;
     if (binding->present && !binding->all && flow->registration_count >= EDGE_REGISTRATIONS_MAX &&
@@ -134,8 +137,7 @@ static bool write_register(const struct edge_flow *flow, const struct edge_messa
     if (authorization->bearer)
         edge_authorization_write_done(edge, &authorization->identity, text);
     else
-        edge_authorization_write(request, "Authorization", flow->registration_count > 0 ? "tls-yes" : "tls-pending",
-                                 text);
+        edge_authorization_write(request, "Authorization", flow, text);
     edge_authorization_write(request, "Proxy-Authorization", NULL, text);
     text_add_body(text, request->body);
     return true;

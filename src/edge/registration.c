@@ -90,13 +90,16 @@ struct edge_registration *edge_registration_install(struct edge_flow *flow, cons
     struct edge_registrations *table = edge->settings->registrations;
     struct edge_registration_key key;
     struct sip_flow_name previous;
-    edge_registration_key_make(facts->impi, facts->aor, facts->binding, &key);
     struct edge_registration *registration = edge_registration_find(flow, facts->aor, facts->binding);
-    if (registration && memcmp(&registration->key, &key, sizeof key) != 0) {
+    if (registration && !span_equal(registration->impi, facts->impi)) {
         edge_registration_end(registration, "another private identity took its place", now);
         registration = NULL;
     }
     *fresh_out = !registration;
+    if (registration)
+        key = registration->key; /* of the first spelling, whatever this one is */
+    else
+        edge_registration_key_make(facts->impi, facts->aor, facts->binding, &key);
     if (!registration)
         registration = create(flow);
     if (!registration)
