@@ -481,6 +481,75 @@ static void a_reconnect_keeps_the_id(void **state)
     world_destroy(&world);
 }
 
+/* Credentials that one flow got and the next one did not ask for again. */
+static void a_deregistration_after_a_reconnect_revokes(void **state)
+{
+    (void)state;
+    struct world *world = world_create(NULL);
+    struct wic alice = wic_open(world, 0, "alice"), again = wic_open(world, 1, "alice");
+    snprintf(again.instance, sizeof again.instance, "%s", alice.instance);
+    alice.extra = WANTED;
+    wic_register(&alice);
+    wic_register(&again);
+    wic_close(&alice);
+    again.expires = 0;
+    wic_register_begin(&again);
+    core_answer(world, 200, "core", "");
+    assert_int_equal(world->revoked_count, 1);
+    wic_close(&again);
+    world_destroy(&world);
+}
+
+static void deregister_over_a_new_flow(struct wic *old, struct wic *fresh)
+{
+    struct world *world = old->world;
+    snprintf(fresh->instance, sizeof fresh->instance, "%s", old->instance);
+    fresh->expires = 0;
+    wic_register_begin(fresh);
+    core_answer(world, 200, "core", "");
+    world_pass(world, 10);
+    assert_int_equal(world->revoked_count, 1);
+    assert_int_equal(edge_totals(world->edges[0]).registrations, 0);
+}
+
+static void a_deregistration_over_a_new_flow_revokes(void **state)
+{
+    (void)state;
+    for (unsigned lost = 0; lost <= 1; lost++) {
+        struct world *world = world_create(NULL);
+        struct wic alice = wic_open(world, 0, "alice"), again = wic_open(world, 1, "alice");
+        alice.extra = WANTED;
+        wic_register(&alice);
+        if (lost)
+            wic_close(&alice);
+        deregister_over_a_new_flow(&alice, &again);
+        if (!lost)
+            wic_close(&alice);
+        wic_close(&again);
+        world_destroy(&world);
+    }
+}
+
+/* Who closes the WebSocket would have kept an allocation for good. */
+static void a_lost_registration_expires_and_revokes(void **state)
+{
+    (void)state;
+    struct world *world = world_create(NULL);
+    struct wic alice = wic_open(world, 0, "alice"), bob = wic_open(world, 0, "bob");
+    alice.extra = bob.extra = WANTED;
+    wic_register(&alice);
+    wic_close(&alice);
+    world_pass(world, 300 * 1000);
+    wic_register(&bob);
+    wic_close(&bob);
+    assert_int_equal(world->revoked_count, 0);
+    world_pass(world, 301 * 1000);
+    assert_int_equal(world->revoked_count, 1);
+    world_pass(world, 300 * 1000);
+    assert_int_equal(world->revoked_count, 2);
+    world_destroy(&world);
+}
+
 static void a_first_hop_that_is_none_gets_439(void **state)
 {
     (void)state;
@@ -532,6 +601,9 @@ int main(void)
         cmocka_unit_test(a_second_flow_on_another_worker_takes_over),
         cmocka_unit_test(two_reg_ids_are_two_flows_at_once),
         cmocka_unit_test(a_reconnect_keeps_the_id),
+        cmocka_unit_test(a_deregistration_after_a_reconnect_revokes),
+        cmocka_unit_test(a_deregistration_over_a_new_flow_revokes),
+        cmocka_unit_test(a_lost_registration_expires_and_revokes),
         cmocka_unit_test(a_first_hop_that_is_none_gets_439),
         cmocka_unit_test(a_ping_is_answered),
     };
