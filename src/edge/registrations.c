@@ -9,16 +9,13 @@
 #include "base/list.h"
 #include "base/memory.h"
 
-/* How many lost registrations are looked at with each claim: more than one, so that they get fewer. */
-#define SWEEP 2
-
 struct entry {
     struct hash_entry hash;
     struct list lost; /* in the table's, while without a flow */
     struct edge_registration_key key;
     struct sip_flow_name flow;
     bool is_lost;
-    uint64_t expires_s;
+    uint64_t expires_s, credentials_until_s;
     char id[REGISTRATION_ID_SIZE];
 };
 
@@ -96,19 +93,6 @@ static struct entry *find_on(const struct edge_registrations *table, const struc
     return there ? entry : NULL;
 }
 
-/* A clock's hand over the lost ones. */
-static void sweep(struct edge_registrations *table, uint64_t wall_s)
-{
-    for (unsigned i = 0; i < SWEEP && !list_empty(&table->lost); i++) {
-        struct entry *entry = container_of(table->lost.next, struct entry, lost);
-        list_remove(&entry->lost);
-        if (entry->expires_s <= wall_s)
-            drop(table, entry);
-        else
-            list_append(&table->lost, &entry->lost);
-    }
-}
-
 static struct entry *add(struct edge_registrations *table, const struct edge_registration_key *key)
 {
     struct entry *entry = memory_zeroed(1, sizeof *entry);
@@ -123,12 +107,11 @@ static struct entry *add(struct edge_registrations *table, const struct edge_reg
 }
 
 int edge_registrations_claim(struct edge_registrations *table, const struct edge_registration_key *key,
-                             struct sip_flow_name flow, uint64_t expires_s, uint64_t wall_s,
-                             char id_out[REGISTRATION_ID_SIZE], struct sip_flow_name *previous_out)
+                             struct sip_flow_name flow, uint64_t expires_s, char id_out[REGISTRATION_ID_SIZE],
+                             struct sip_flow_name *previous_out)
 {
     int result = ERR_MEMORY;
     pthread_mutex_lock(&table->lock);
-    sweep(table, wall_s);
     struct entry *entry = find(table, key);
     if (!entry)
         entry = add(table, key);
@@ -154,6 +137,16 @@ bool edge_registrations_has(struct edge_registrations *table, const struct edge_
     return has;
 }
 
+void edge_registrations_issued(struct edge_registrations *table, const struct edge_registration_key *key,
+                               uint64_t until_s)
+{
+    pthread_mutex_lock(&table->lock);
+    struct entry *entry = find(table, key);
+    if (entry && entry->credentials_until_s < until_s)
+        entry->credentials_until_s = until_s;
+    pthread_mutex_unlock(&table->lock);
+}
+
 void edge_registrations_leave(struct edge_registrations *table, const struct edge_registration_key *key,
                               struct sip_flow_name flow)
 {
@@ -166,13 +159,52 @@ void edge_registrations_leave(struct edge_registrations *table, const struct edg
     pthread_mutex_unlock(&table->lock);
 }
 
+static struct edge_registration_rest rest_of(const struct entry *entry)
+{
+    struct edge_registration_rest rest = {
+        .credentials_until_s = entry->credentials_until_s, .flow = entry->flow, .lost = entry->is_lost};
+    memcpy(rest.id, entry->id, sizeof rest.id);
+    return rest;
+}
+
 bool edge_registrations_end(struct edge_registrations *table, const struct edge_registration_key *key,
-                            struct sip_flow_name flow)
+                            const struct sip_flow_name *flow, struct edge_registration_rest *rest_out)
 {
     pthread_mutex_lock(&table->lock);
-    struct entry *entry = find_on(table, key, flow);
-    if (entry)
+    struct entry *entry = flow ? find_on(table, key, *flow) : find(table, key);
+    if (entry) {
+        *rest_out = rest_of(entry);
         drop(table, entry);
+    }
     pthread_mutex_unlock(&table->lock);
     return entry;
+}
+
+uint64_t edge_registrations_expire(struct edge_registrations *table, uint64_t wall_s,
+                                   void (*over)(void *context, const struct edge_registration_rest *rest),
+                                   void *context)
+{
+    struct list expired, *link, *following;
+    uint64_t next_s = UINT64_MAX;
+    list_init(&expired);
+    pthread_mutex_lock(&table->lock);
+    list_each_safe (link, following, &table->lost) {
+        struct entry *entry = container_of(link, struct entry, lost);
+        if (entry->expires_s <= wall_s) {
+            list_remove(link);
+            list_append(&expired, link);
+            hash_remove(&table->entries, &entry->hash);
+        } else if (entry->expires_s < next_s) {
+            next_s = entry->expires_s;
+        }
+    }
+    pthread_mutex_unlock(&table->lock);
+    /* Without the lock: revocations are written to a file. */
+    list_each_safe (link, following, &expired) {
+        struct entry *entry = container_of(link, struct entry, lost);
+        const struct edge_registration_rest rest = rest_of(entry);
+        over(context, &rest);
+        memory_free(entry);
+    }
+    return next_s;
 }
