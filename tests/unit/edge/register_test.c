@@ -80,6 +80,22 @@ static void a_registration_vouches_for_nobody_else(void **state)
     world_destroy(&world);
 }
 
+/* What is no Digest does not reach the core, so nobody has looked at the name in it. */
+static void a_name_beside_the_digest_is_nobodys(void **state)
+{
+    (void)state;
+    struct world *world = world_create(NULL);
+    struct wic alice = wic_open(world, 0, "alice");
+    alice.extra = "Authorization: Other username=\"boss\", realm=\"x\"\nAuthorization: " DIGEST "\n";
+    wic_register(&alice);
+    alice.user = "boss";
+    alice.extra = "Authorization: Digest username=\"boss\", realm=\"" DOMAIN "\", nonce=\"n\"\n";
+    wic_register_begin(&alice);
+    assert_true(has(field(world_to_core(world), "Authorization", 0), "integrity-protected=\"tls-pending\""));
+    wic_close(&alice);
+    world_destroy(&world);
+}
+
 static void two_digests_are_refused(void **state)
 {
     (void)state;
@@ -580,6 +596,7 @@ int main(void)
         cmocka_unit_test(the_200_is_passed_and_registers),
         cmocka_unit_test(digest_passes_as_it_is_but_for_integrity_protected),
         cmocka_unit_test(a_registration_vouches_for_nobody_else),
+        cmocka_unit_test(a_name_beside_the_digest_is_nobodys),
         cmocka_unit_test(two_digests_are_refused),
         cmocka_unit_test(a_digest_that_can_be_read_in_two_ways_is_refused),
         cmocka_unit_test(what_a_client_may_not_assert_is_stripped),
