@@ -359,6 +359,14 @@ void edge_service_destroy(struct edge_service **slot)
     memory_free(service);
 }
 
+void edge_service_tend(struct edge_service *service, uint64_t wall_s)
+{
+    int result = edge_registrations_tend(&service->edge_settings, wall_s);
+    if (result != 0)
+        log_event(LOG_EDGE, "the TURN credentials of a registration that has expired are not revoked: %s",
+                  error_text(result));
+}
+
 const struct front_websocket_user *edge_service_user(struct edge_service *service, unsigned index)
 {
     return &service->edges[index].user;

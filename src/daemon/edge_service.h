@@ -32,6 +32,9 @@ int edge_service_create(const struct edge_service_parts *parts, struct edge_serv
 /* After the threads have stopped, the mailboxes have been emptied and the fronts are gone. */
 void edge_service_destroy(struct edge_service **service);
 
+/* What is to be done every now and then; any thread. */
+void edge_service_tend(struct edge_service *service, uint64_t wall_s);
+
 /* Who uses worker |index|'s WebSockets; borrowed from the service. */
 const struct front_websocket_user *edge_service_user(struct edge_service *service, unsigned index);
 

@@ -295,6 +295,8 @@ int service_start(struct service *service)
 void service_tend(struct service *service)
 {
     struct revocations *revocations = service->shared.issuing.revocations;
+    if (service->edge)
+        edge_service_tend(service->edge, net_now().wall_s);
     if (revocations && revocations_maintain(revocations, net_now().wall_s) != 0)
         log_event(LOG_SYSTEM, "file=" ISSUING_REVOCATIONS_FILE " text=\"cannot be written: %s\"", strerror(errno));
 }

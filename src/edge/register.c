@@ -345,8 +345,8 @@ static size_t issue(struct edge_exchange *exchange, struct edge_registration *re
                                  PROVISION_JSON_MAX, &until_s);
     if (length < 0)
         return 0;
-    if (until_s > registration->credentials_until_s)
-        registration->credentials_until_s = until_s;
+    edge_registrations_issued(exchange->edge->settings->registrations, &registration->key,
+                              edge_flow_name(exchange->flow), until_s);
     return (size_t)length;
 }
 

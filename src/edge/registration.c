@@ -105,8 +105,7 @@ struct edge_registration *edge_registration_install(struct edge_flow *flow, cons
     int claimed = ERR_MEMORY;
     if (set_texts(registration, facts) &&
         timers_set(edge->host.timers, &registration->expiry, now.monotonic_ns + facts->lifetime_s * NS_PER_S) == 0)
-        claimed = edge_registrations_claim(table, &key, edge_flow_name(flow), expires_s, now.wall_s, registration->id,
-                                           &previous);
+        claimed = edge_registrations_claim(table, &key, edge_flow_name(flow), expires_s, registration->id, &previous);
     if (claimed < 0) {
         if (*fresh_out)
             destroy(registration);
@@ -122,22 +121,36 @@ struct edge_registration *edge_registration_install(struct edge_flow *flow, cons
 }
 
 /* Refreshes ask for the revocation, not for the expiry: it is kept until the last allocation has had to ask. */
-static int revoke(const struct edge_settings *settings, const struct edge_registration *registration, struct now now)
+static int revoke(const struct edge_settings *settings, const char *id, uint64_t credentials_until_s, uint64_t wall_s)
 {
-    uint64_t until_s = now.wall_s + settings->allocation_lifetime_s;
-    if (!settings->revocations || registration->credentials_until_s == 0)
+    uint64_t until_s = wall_s + settings->allocation_lifetime_s;
+    if (!settings->revocations || credentials_until_s == 0)
         return 0;
-    if (until_s < registration->credentials_until_s)
-        until_s = registration->credentials_until_s;
-    return revocations_add(settings->revocations, registration->id, until_s, now.wall_s);
+    if (until_s < credentials_until_s)
+        until_s = credentials_until_s;
+    return revocations_add(settings->revocations, id, until_s, wall_s);
+}
+
+int edge_registrations_tend(const struct edge_settings *settings, uint64_t wall_s)
+{
+    char id[REGISTRATION_ID_SIZE];
+    uint64_t credentials_until_s;
+    int result = 0;
+    while (edge_registrations_expire(settings->registrations, wall_s, id, &credentials_until_s)) {
+        int one = revoke(settings, id, credentials_until_s, wall_s);
+        result = one != 0 ? one : result;
+    }
+    return result;
 }
 
 void edge_registration_end(struct edge_registration *registration, const char *why, struct now now)
 {
     struct edge *edge = registration->flow->edge;
     const struct edge_settings *settings = edge->settings;
-    bool here = edge_registrations_end(settings->registrations, &registration->key, edge_flow_name(registration->flow));
-    int result = here ? revoke(settings, registration, now) : 0;
+    uint64_t credentials_until_s;
+    bool here = edge_registrations_end(settings->registrations, &registration->key, edge_flow_name(registration->flow),
+                                       &credentials_until_s);
+    int result = here ? revoke(settings, registration->id, credentials_until_s, now.wall_s) : 0;
     if (result != 0)
         edge_say(edge, true, "the TURN credentials of registration %s are not revoked: %s", registration->id,
                  error_text(result));

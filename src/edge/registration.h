@@ -22,7 +22,7 @@ struct edge_registration {
     struct timer expiry;
     struct edge_registration_key key;
     char id[REGISTRATION_ID_SIZE];
-    uint64_t expires_s, credentials_until_s; /* wall */
+    uint64_t expires_s; /* wall */
     char *texts;
     /* |binding|: what tells it from others of the same identity. |routes|, |associated|: comma lists; the latter is
      * never empty. */

@@ -9,8 +9,8 @@
 #include "base/list.h"
 #include "base/memory.h"
 
-/* How many lost registrations are looked at with each claim: more than one, so that they get fewer. */
-#define SWEEP 2
+/* How many lost registrations are looked at in one go: some tenths of a millisecond, during which others wait. */
+#define SWEEP 4096
 
 struct entry {
     struct hash_entry hash;
@@ -18,7 +18,7 @@ struct entry {
     struct edge_registration_key key;
     struct sip_flow_name flow;
     bool is_lost;
-    uint64_t expires_s;
+    uint64_t expires_s, credentials_until_s;
     char id[REGISTRATION_ID_SIZE];
 };
 
@@ -96,19 +96,6 @@ static struct entry *find_on(const struct edge_registrations *table, const struc
     return there ? entry : NULL;
 }
 
-/* A clock's hand over the lost ones. */
-static void sweep(struct edge_registrations *table, uint64_t wall_s)
-{
-    for (unsigned i = 0; i < SWEEP && !list_empty(&table->lost); i++) {
-        struct entry *entry = container_of(table->lost.next, struct entry, lost);
-        list_remove(&entry->lost);
-        if (entry->expires_s <= wall_s)
-            drop(table, entry);
-        else
-            list_append(&table->lost, &entry->lost);
-    }
-}
-
 static struct entry *add(struct edge_registrations *table, const struct edge_registration_key *key)
 {
     struct entry *entry = memory_zeroed(1, sizeof *entry);
@@ -123,12 +110,11 @@ static struct entry *add(struct edge_registrations *table, const struct edge_reg
 }
 
 int edge_registrations_claim(struct edge_registrations *table, const struct edge_registration_key *key,
-                             struct sip_flow_name flow, uint64_t expires_s, uint64_t wall_s,
-                             char id_out[REGISTRATION_ID_SIZE], struct sip_flow_name *previous_out)
+                             struct sip_flow_name flow, uint64_t expires_s, char id_out[REGISTRATION_ID_SIZE],
+                             struct sip_flow_name *previous_out)
 {
     int result = ERR_MEMORY;
     pthread_mutex_lock(&table->lock);
-    sweep(table, wall_s);
     struct entry *entry = find(table, key);
     if (!entry)
         entry = add(table, key);
@@ -166,13 +152,46 @@ void edge_registrations_leave(struct edge_registrations *table, const struct edg
     pthread_mutex_unlock(&table->lock);
 }
 
-bool edge_registrations_end(struct edge_registrations *table, const struct edge_registration_key *key,
-                            struct sip_flow_name flow)
+void edge_registrations_issued(struct edge_registrations *table, const struct edge_registration_key *key,
+                               struct sip_flow_name flow, uint64_t until_s)
 {
     pthread_mutex_lock(&table->lock);
     struct entry *entry = find_on(table, key, flow);
+    if (entry && until_s > entry->credentials_until_s)
+        entry->credentials_until_s = until_s;
+    pthread_mutex_unlock(&table->lock);
+}
+
+bool edge_registrations_end(struct edge_registrations *table, const struct edge_registration_key *key,
+                            struct sip_flow_name flow, uint64_t *credentials_until_out)
+{
+    pthread_mutex_lock(&table->lock);
+    struct entry *entry = find_on(table, key, flow);
+    *credentials_until_out = entry ? entry->credentials_until_s : 0;
     if (entry)
         drop(table, entry);
     pthread_mutex_unlock(&table->lock);
     return entry;
+}
+
+/* A clock's hand over the lost ones. */
+bool edge_registrations_expire(struct edge_registrations *table, uint64_t wall_s, char id_out[REGISTRATION_ID_SIZE],
+                               uint64_t *credentials_until_out)
+{
+    bool found = false;
+    pthread_mutex_lock(&table->lock);
+    for (unsigned i = 0; i < SWEEP && !found && !list_empty(&table->lost); i++) {
+        struct entry *entry = container_of(table->lost.next, struct entry, lost);
+        list_remove(&entry->lost);
+        found = entry->expires_s <= wall_s;
+        if (found) {
+            memcpy(id_out, entry->id, REGISTRATION_ID_SIZE);
+            *credentials_until_out = entry->credentials_until_s;
+            drop(table, entry);
+        } else {
+            list_append(&table->lost, &entry->lost);
+        }
+    }
+    pthread_mutex_unlock(&table->lock);
+    return found;
 }

@@ -26,16 +26,23 @@ void edge_registration_key_make(struct span impi, struct span aor, struct span b
 /* The registration lives on |flow| from now on, until |expires_s| (wall). |id_out|: its id, the old one where it was
  * known. Returns 0; 1 where it lived on another flow, which |*previous_out| names; or ERR_MEMORY. */
 int edge_registrations_claim(struct edge_registrations *table, const struct edge_registration_key *key,
-                             struct sip_flow_name flow, uint64_t expires_s, uint64_t wall_s,
-                             char id_out[REGISTRATION_ID_SIZE], struct sip_flow_name *previous_out);
+                             struct sip_flow_name flow, uint64_t expires_s, char id_out[REGISTRATION_ID_SIZE],
+                             struct sip_flow_name *previous_out);
 /* Whether it lives on |flow|. */
 bool edge_registrations_has(struct edge_registrations *table, const struct edge_registration_key *key,
                             struct sip_flow_name flow);
 /* |flow| is lost. */
 void edge_registrations_leave(struct edge_registrations *table, const struct edge_registration_key *key,
                               struct sip_flow_name flow);
-/* It is over, if it lives on |flow|: then the id is used no more, and true is returned. */
+/* It was given TURN credentials that are good until |until_s| (wall). */
+void edge_registrations_issued(struct edge_registrations *table, const struct edge_registration_key *key,
+                               struct sip_flow_name flow, uint64_t until_s);
+/* It is over, if it lives on |flow|: then the id is used no more, and true is returned. |*credentials_until_out|: until
+ * when the last of its credentials are good, 0: it had none. */
 bool edge_registrations_end(struct edge_registrations *table, const struct edge_registration_key *key,
-                            struct sip_flow_name flow);
+                            struct sip_flow_name flow, uint64_t *credentials_until_out);
+/* Takes out one whose flow was lost and whose time is over; false where there is none among those looked at. */
+bool edge_registrations_expire(struct edge_registrations *table, uint64_t wall_s, char id_out[REGISTRATION_ID_SIZE],
+                               uint64_t *credentials_until_out);
 
 #endif

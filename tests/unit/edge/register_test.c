@@ -346,6 +346,43 @@ static void an_expiry_revokes(void **state)
     world_destroy(&world);
 }
 
+/* Whoever drops the WebSocket and goes on refreshing what was allocated. */
+static void a_lost_registration_is_revoked_when_its_time_is_over(void **state)
+{
+    (void)state;
+    struct world *world = world_create(NULL);
+    struct wic alice = wic_open(world, 0, "alice");
+    alice.extra = WANTED;
+    wic_register(&alice);
+    wic_close(&alice);
+    assert_int_equal(edge_registrations_tend(&world->settings, WORLD_START_S + 599), 0);
+    assert_int_equal(world->revoked_count, 0);
+    assert_int_equal(edge_registrations_tend(&world->settings, WORLD_START_S + 601), 0);
+    assert_int_equal(world->revoked_count, 1);
+    assert_int_equal(edge_registrations_tend(&world->settings, WORLD_START_S + 700), 0);
+    assert_int_equal(world->revoked_count, 1);
+    world_destroy(&world);
+}
+
+/* The second time it asks for no credentials: those of the first time are still about. */
+static void what_the_first_flow_was_given_is_revoked_with_the_second(void **state)
+{
+    (void)state;
+    struct world *world = world_create(NULL);
+    struct wic alice = wic_open(world, 0, "alice"), again = wic_open(world, 0, "alice");
+    alice.extra = WANTED;
+    snprintf(again.instance, sizeof again.instance, "%s", alice.instance);
+    wic_register(&alice);
+    wic_close(&alice);
+    wic_register(&again);
+    again.expires = 0;
+    wic_register_begin(&again);
+    core_answer(world, 200, "core", "");
+    assert_int_equal(world->revoked_count, 1);
+    wic_close(&again);
+    world_destroy(&world);
+}
+
 static void a_refused_refresh_leaves_the_registration(void **state)
 {
     (void)state;
@@ -474,6 +511,8 @@ int main(void)
         cmocka_unit_test(a_star_takes_all_back),
         cmocka_unit_test(a_registration_expires),
         cmocka_unit_test(an_expiry_revokes),
+        cmocka_unit_test(a_lost_registration_is_revoked_when_its_time_is_over),
+        cmocka_unit_test(what_the_first_flow_was_given_is_revoked_with_the_second),
         cmocka_unit_test(a_refused_refresh_leaves_the_registration),
         cmocka_unit_test(a_second_flow_on_the_same_worker_takes_over),
         cmocka_unit_test(a_second_flow_on_another_worker_takes_over),
