@@ -25,6 +25,9 @@ struct edge_service_parts {
     unsigned worker_count;
 };
 
+/* Whether the next hops are such, and the authorities can be read. Opens no socket. Returns 0, ERR_MEMORY, or
+ * ERR_MALFORMED with |error| filled. */
+int edge_service_check(const struct settings *settings, struct settings_error *error);
 /* Opens the sockets towards the core. Before the threads start. Returns 0, or ERR_MEMORY, ERR_SYSTEM or ERR_MALFORMED
  * with |error| filled. */
 int edge_service_create(const struct edge_service_parts *parts, struct edge_service **out,

@@ -277,6 +277,8 @@ int service_check(const struct settings *settings, struct settings_error *error)
 {
     struct shared shared;
     int result = shared_init(&shared, settings, false, error);
+    if (result == 0)
+        result = edge_service_check(settings, error);
     shared_fini(&shared);
     return result;
 }

@@ -40,15 +40,26 @@ struct edge_exchange *edge_exchange_of_server(struct sip_server_transaction *tra
 
 static void timer_fired(struct timer *timer, struct now now);
 
+/* What has been answered stays for a while, for retransmissions, and does not count: a REGISTER more takes a person
+ * that mistypes a password less time than that. */
+static bool has_room(const struct edge_flow *flow)
+{
+    const struct list *link;
+    unsigned unanswered = 0;
+    list_each (link, &flow->exchanges) {
+        const struct edge_exchange *exchange = container_of(link, struct edge_exchange, in_flow);
+        unanswered += exchange->from == PARTY_CLIENT && !exchange->final;
+    }
+    return flow->exchange_count < EDGE_EXCHANGES_MAX &&
+           (flow->registration_count > 0 || unanswered < EDGE_EXCHANGES_STRANGER_MAX);
+}
+
 struct edge_exchange *edge_exchange_create(struct edge *edge, struct edge_flow *flow, enum edge_party from,
                                            enum edge_party to, enum edge_purpose purpose, unsigned *status_out)
 {
     *status_out = 503;
-    if (flow && from != PARTY_EDGE) {
-        unsigned limit = flow->registration_count > 0 ? EDGE_EXCHANGES_MAX : EDGE_EXCHANGES_STRANGER_MAX;
-        if (flow->exchange_count >= limit)
-            return NULL;
-    }
+    if (flow && from != PARTY_EDGE && !has_room(flow))
+        return NULL;
     struct edge_exchange *exchange = memory_zeroed(1, sizeof *exchange);
     if (!exchange)
         return NULL;

@@ -10,7 +10,7 @@
 #include "sip/transaction.h"
 
 /* Requests under way on one flow. A WIC in a call has a handful; before it is registered it has one REGISTER, and
- * strangers shall not make the edge keep much. */
+ * strangers shall not make the core work on many: of theirs, so many may wait for an answer. */
 #define EDGE_EXCHANGES_MAX          64
 #define EDGE_EXCHANGES_STRANGER_MAX 4
 /* Calls and subscriptions of one flow: some calls with consultations, conferences, presence of a short list. */

@@ -54,14 +54,15 @@ int mailbox_init(struct mailbox *mailbox, struct loop *loop)
 
 void mailbox_fini(struct mailbox *mailbox)
 {
-    if (!mailbox->loop)
+    struct loop *loop = mailbox->loop;
+    if (!loop)
         return;
-    open_all(mailbox, loop_now(mailbox->loop));
+    mailbox->loop = NULL; /* what the last mail makes somebody send here would never be opened */
+    open_all(mailbox, loop_now(loop));
     int fd = mailbox->bell.fd;
-    loop_remove(mailbox->loop, &mailbox->bell);
+    loop_remove(loop, &mailbox->bell);
     if (fd >= 0)
         close(fd);
-    mailbox->loop = NULL;
 }
 
 void mailbox_send(struct mailbox *mailbox, struct mail *mail)

@@ -12,8 +12,8 @@ import { firstLine, part, pause, placeOf, readAccount, signIn, visit } from './v
 import { findStrays, readTrace } from './trace.mjs';
 
 const KINDS = ['audio', 'video'];
-const CALL_PATIENCE_MS = 30_000;
-const MEDIA_PATIENCE_MS = 30_000;
+const CALL_PATIENCE_MS = 45_000;
+const MEDIA_PATIENCE_MS = 45_000;
 const POLL_MS = 50;
 // A call is watched until each side has got this much, be the machine as busy as it may.
 const AUDIO_PACKETS = 150; // of 50 a second

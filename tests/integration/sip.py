@@ -14,7 +14,7 @@ import time
 import uuid
 from collections import deque
 
-from flows import PATIENCE_S, Closed, StreamFlow
+from flows import PATIENCE_S
 from websocket import WebSocket, soon
 
 DOMAIN = "ims.example.org"
@@ -483,5 +483,3 @@ def digest(challenge, user, password, method, uri, algorithm="MD5", **changes):
     quoted = ", ".join(f'{name}="{value}"' for name, value in values.items())
     return f"Digest {quoted}, algorithm={algorithm}, qop=auth, nc={count}"
 
-
-__all__ = ["Closed", "Core", "DeadPort", "Dialog", "Message", "StreamFlow", "Wic", "digest"]

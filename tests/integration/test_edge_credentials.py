@@ -176,6 +176,14 @@ def test_expiry_of_the_registration_revokes(edge, connect, eventually):
     assert refused_everywhere(edge.server, connect, page)
 
 
+def test_expiry_of_a_registration_whose_flow_was_lost_revokes(edge, connect, eventually):
+    wic, page = given(edge, expires=2)
+    client = connect(edge.server, credentials=credentials_of(page))
+    client.allocated()
+    wic.close()
+    eventually(lambda: ended(client), within=10)
+
+
 def test_lost_flow_revokes_nothing(edge, connect):
     wic, page = given(edge)
     wic.close()

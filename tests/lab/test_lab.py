@@ -2,6 +2,7 @@
 """Claims about lab/run: each profile lets through what it says, and nothing is left behind."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -84,6 +85,18 @@ def test_friend_is_behind_a_firewall_of_its_own():
     ended = shell("open", script, options=options)
     assert ended.returncode == 0, ended.stderr
     assert set(ended.stdout.splitlines()) == REACHED["https-only"]
+
+
+def test_router_writes_down_what_it_lets_out_and_nothing_else():
+    script = (
+        f"sleep 0.5; {PYTHON} {ECHO} probe $LAB_PEER_IP4 $LAB_PEER_IP6 >/dev/null;"
+        "for family in ip4 ip6; do ip netns exec $LAB_ROUTER_NETNS nft list set inet firewall sent_$family; done"
+    )
+    ended = shell("web-only", script, options=("--server", "none", "--peer", f"{PYTHON} {ECHO} serve"))
+    assert ended.returncode == 0, ended.stderr
+    sent = set(re.findall(r"([\w.:]+) \. (\w+) \. (\w+) counter packets", ended.stdout))
+    clients = ("192.0.2.10", "2001:db8:1::10")
+    assert sent == {(client, "tcp", port) for client in clients for port in ("80", "443")}
 
 
 def test_client_and_friend_do_not_reach_each_other():

@@ -134,6 +134,28 @@ static void floods_are_bounded(void **state)
     world_destroy(&world);
 }
 
+/* By UDP a transaction stays for five seconds behind its answer (Timer K). */
+static void what_was_answered_is_no_flood(void **state)
+{
+    (void)state;
+    struct world *world = world_create(NULL);
+    struct wic alice = wic_open(world, 0, "alice");
+    for (unsigned i = 0; i < 10; i++) {
+        wic_register_begin(&alice);
+        core_answer(world, 401, "core", "");
+        assert_true(has(first_line(world_to_client(world)), "401"));
+    }
+    for (unsigned i = 0; i < 100; i++) {
+        wic_register_begin(&alice);
+        if (has(first_line(world_to_client(world)), "503"))
+            break;
+        core_answer(world, 401, "core", "");
+    }
+    assert_true(has(first_line(world_to_client(world)), "503"));
+    wic_close(&alice);
+    world_destroy(&world);
+}
+
 static void registrations_of_one_flow_are_bounded(void **state)
 {
     (void)state;
@@ -260,6 +282,7 @@ int main(void)
         cmocka_unit_test(the_way_back_is_not_what_a_wic_says),
         cmocka_unit_test(a_response_about_another_call_is_no_response),
         cmocka_unit_test(floods_are_bounded),
+        cmocka_unit_test(what_was_answered_is_no_flood),
         cmocka_unit_test(registrations_of_one_flow_are_bounded),
         cmocka_unit_test(dialogs_of_one_flow_are_bounded),
         cmocka_unit_test(what_cannot_be_understood_goes_nowhere),

@@ -138,12 +138,35 @@ static void mail_of_many_senders_is_all_opened_in_order(void **state)
     worker_destroy(&reader);
 }
 
+static bool was_open;
+
+static void open_and_look(struct mail *mail, struct now now)
+{
+    (void)mail;
+    (void)now;
+    was_open = mailbox_is_open(&reader->mailbox);
+}
+
+/* An answer to the last mail would never be opened, and its memory was lost. */
+static void a_mailbox_takes_nothing_while_it_is_emptied_for_good(void **state)
+{
+    (void)state;
+    struct mail last = {.open = open_and_look};
+    was_open = true;
+    assert_int_equal(worker_create(0, &reader), 0);
+    mailbox_send(&reader->mailbox, &last);
+    mailbox_fini(&reader->mailbox);
+    assert_false(was_open);
+    worker_destroy(&reader);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(a_removed_source_hears_nothing_more_in_the_same_turn),
         cmocka_unit_test(a_task_runs_once_however_often_it_is_deferred),
         cmocka_unit_test(mail_of_many_senders_is_all_opened_in_order),
+        cmocka_unit_test(a_mailbox_takes_nothing_while_it_is_emptied_for_good),
     };
     return cmocka_run_group_tests_name("loop", tests, NULL, NULL);
 }
