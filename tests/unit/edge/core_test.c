@@ -188,6 +188,19 @@ static void a_register_whose_flow_is_gone_is_not_tried_elsewhere(void **state)
     world_destroy(&world);
 }
 
+static void a_core_that_asks_whether_the_edge_lives_is_answered(void **state)
+{
+    (void)state;
+    static const char rest[] = " SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKprobe\nFrom: <sip:core>;tag=t\n"
+                               "To: <sip:edge>\nCall-ID: probe\nCSeq: 1 OPTIONS\nContent-Length: 0\n\n";
+    struct world *world = world_create(NULL);
+    core_say(world, 0, "OPTIONS sip:" SENT_BY "%s", rest);
+    assert_true(has(first_line(world_to_core(world)), "200"));
+    core_say(world, 0, "OPTIONS sip:somebody@" SENT_BY "%s", rest);
+    assert_true(has(first_line(world_to_core(world)), "404"));
+    world_destroy(&world);
+}
+
 static void a_call_that_rings_for_ever_is_cancelled(void **state)
 {
     (void)state;
@@ -394,6 +407,7 @@ int main(void)
         cmocka_unit_test(a_look_up_may_take_its_time),
         cmocka_unit_test(a_bye_goes_out_though_its_flow_is_gone),
         cmocka_unit_test(a_register_whose_flow_is_gone_is_not_tried_elsewhere),
+        cmocka_unit_test(a_core_that_asks_whether_the_edge_lives_is_answered),
         cmocka_unit_test(a_call_that_rings_for_ever_is_cancelled),
         cmocka_unit_test(forks_are_dialogs_of_their_own),
         cmocka_unit_test(subscriptions_have_dialogs_that_end),
