@@ -386,8 +386,13 @@ def test_core_that_closes_before_it_answers_fails_the_request(start_edge, make_c
 
 
 def test_core_without_outbound_routes_of_ours_hears_404(edge):
-    request = edge.core.send(edge.core.make("OPTIONS", f"sip:127.0.0.1:{edge.core.edge_port}", CAROL))
+    request = edge.core.send(edge.core.make("MESSAGE", f"sip:127.0.0.1:{edge.core.edge_port}", CAROL))
     assert final_status(edge.core, request) == 404
+
+
+def test_core_that_asks_whether_we_live_hears_200(edge):
+    request = edge.core.send(edge.core.make("OPTIONS", f"sip:127.0.0.1:{edge.core.edge_port}", CAROL))
+    assert final_status(edge.core, request) == 200
 
 
 def test_messages_in_one_segment_and_in_many(start_edge, make_core):
