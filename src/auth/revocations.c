@@ -389,14 +389,24 @@ uint32_t revocations_count(const struct revocations *revocations)
     return atomic_load_explicit(&revocations->count, memory_order_acquire);
 }
 
+/* Whether the name still leads to the journal that is written to. It does not where somebody has deleted it, or has
+ * started a second server, which writes it anew before it finds its ports taken. */
+static bool journal_is_in_place(const struct revocations *revocations)
+{
+    struct stat named, open;
+    return stat(revocations->file, &named) == 0 && fstat(revocations->fd, &open) == 0 && named.st_ino == open.st_ino &&
+           named.st_dev == open.st_dev;
+}
+
 int revocations_maintain(struct revocations *revocations, uint64_t wall_s)
 {
     if (!revocations->file)
         return 0;
     /* Only this thread changes the descriptor, so it may be used without the lock. */
+    bool in_place = journal_is_in_place(revocations);
     pthread_rwlock_wrlock(&revocations->lock);
     bool grown = revocations->lines > 2 * revocations->by_id.count + LINES_SPARED;
-    bool rewrite = revocations->incomplete || grown, sync = !revocations->synced;
+    bool rewrite = !in_place || revocations->incomplete || grown, sync = !revocations->synced;
     revocations->synced = true;
     pthread_rwlock_unlock(&revocations->lock);
     if (rewrite)

@@ -37,8 +37,9 @@ uint64_t revocations_version(const struct revocations *revocations);
 /* How many there are. Lock-free. */
 uint32_t revocations_count(const struct revocations *revocations);
 
-/* Writes to the disk what has been added, and the journal anew where most of it has expired. To be called every now
- * and then, by one thread that may wait for a disk. Returns 0, ERR_SYSTEM (with errno) or ERR_MEMORY. */
+/* Writes to the disk what has been added, and the journal anew where most of it has expired or its file is no longer
+ * there. To be called every now and then, by one thread that may wait for a disk. Returns 0, ERR_SYSTEM (with errno) or
+ * ERR_MEMORY. */
 int revocations_maintain(struct revocations *revocations, uint64_t wall_s);
 
 #endif

@@ -14,6 +14,7 @@
 #include "edge/edge.h"
 #include "edge/registrations.h"
 #include "mw/core.h"
+#include "mw/uri.h"
 #include "net/host.h"
 #include "sip/message.h"
 
@@ -207,6 +208,48 @@ static int sent_by_init(struct edge_service *service, const struct settings_list
     return 0;
 }
 
+static int check_core(const struct settings *settings, const char *text, struct settings_error *error)
+{
+    unsigned line = settings_line(settings, "edge.core");
+    struct mw_uri uri;
+    bool listens_by_udp = false;
+    if (mw_uri_decode(text, &uri) != 0 || uri.telephone)
+        return settings_fail(settings, line, error,
+                             "edge.core: \"%.200s\" is no SIP URI: write sip:HOST, sip:HOST:PORT;transport=tcp or "
+                             "sips:HOST",
+                             text);
+    for (size_t i = 0; i < settings->edge_listen.count; i++)
+        listens_by_udp |= settings->edge_listen.items[i].scheme == SETTINGS_UDP;
+    if (!uri.secure && uri.transport == MW_URI_UDP && !listens_by_udp)
+        return settings_fail(settings, line, error,
+                             "edge.core: \"%.200s\" is by UDP, which edge.listen does not serve: add "
+                             "udp://0.0.0.0:5060 there",
+                             text);
+    return 0;
+}
+
+static int tls_client_init(const struct settings *settings, struct tls_context **out, struct settings_error *error)
+{
+    struct tls_error cause;
+    const char *authorities = settings->edge_core_ca[0] ? settings->edge_core_ca : NULL;
+    return tls_context_create_client(true, authorities, out, &cause) == 0
+               ? 0
+               : settings_fail(settings, settings_line(settings, "edge.core-ca"), error, "edge.core-ca: %s",
+                               cause.text);
+}
+
+int edge_service_check(const struct settings *settings, struct settings_error *error)
+{
+    struct tls_context *tls_client = NULL;
+    int result = 0;
+    for (size_t i = 0; i < settings->edge_core.count && result == 0; i++)
+        result = check_core(settings, settings->edge_core.items[i], error);
+    if (result == 0 && settings->edge_core.count > 0)
+        result = tls_client_init(settings, &tls_client, error);
+    tls_context_destroy(&tls_client);
+    return result;
+}
+
 /* Says what to do about a core that cannot be reached from here. */
 static int fail_core(const struct edge_service *service, int result, const struct mw_core_error *cause,
                      struct settings_error *error)
@@ -216,10 +259,7 @@ static int fail_core(const struct edge_service *service, int result, const struc
     char text[ADDRESS_TEXT_MAX];
     if (result == ERR_MEMORY)
         return fail_memory(service, error);
-    if (cause->entry >= 0)
-        return settings_fail(settings, settings_line(settings, "edge.core"), error,
-                             "edge.core: \"%s\" is no SIP URI, or of a transport that edge.listen does not serve",
-                             settings->edge_core.items[cause->entry]);
+    assert(cause->entry < 0); /* each has been checked */
     if (cause->listener < 0)
         return settings_fail(settings, settings_line(settings, "edge.dns"), error, "edge.dns: %s", strerror(system));
     const struct settings_listener *listener = &settings->edge_listen.items[cause->listener];
@@ -243,10 +283,11 @@ static int core_init(struct edge_service *service, struct tls_context *tls, stru
         if (result != 0)
             return result;
     }
-    struct tls_error cause;
-    if (tls_context_create_client(true, settings->edge_core_ca[0] ? settings->edge_core_ca : NULL, &service->tls_client,
-                                  &cause) != 0)
-        return settings_fail(settings, settings_line(settings, "edge.core-ca"), error, "edge.core-ca: %s", cause.text);
+    int checked = edge_service_check(settings, error);
+    if (checked == 0)
+        checked = tls_client_init(settings, &service->tls_client, error);
+    if (checked != 0)
+        return checked;
     const struct mw_core_settings core = {
         .entries = (const char *const *)settings->edge_core.items,
         .entry_count = settings->edge_core.count,
@@ -357,14 +398,6 @@ void edge_service_destroy(struct edge_service **slot)
     edge_registrations_destroy(&service->registrations);
     tls_context_destroy(&service->tls_client);
     memory_free(service);
-}
-
-void edge_service_tend(struct edge_service *service, uint64_t wall_s)
-{
-    int result = edge_registrations_tend(&service->edge_settings, wall_s);
-    if (result != 0)
-        log_event(LOG_EDGE, "the TURN credentials of a registration that has expired are not revoked: %s",
-                  error_text(result));
 }
 
 const struct front_websocket_user *edge_service_user(struct edge_service *service, unsigned index)

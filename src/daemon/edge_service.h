@@ -25,15 +25,15 @@ struct edge_service_parts {
     unsigned worker_count;
 };
 
+/* Whether the next hops are such, and the authorities can be read. Opens no socket. Returns 0, ERR_MEMORY, or
+ * ERR_MALFORMED with |error| filled. */
+int edge_service_check(const struct settings *settings, struct settings_error *error);
 /* Opens the sockets towards the core. Before the threads start. Returns 0, or ERR_MEMORY, ERR_SYSTEM or ERR_MALFORMED
  * with |error| filled. */
 int edge_service_create(const struct edge_service_parts *parts, struct edge_service **out,
                         struct settings_error *error);
 /* After the threads have stopped, the mailboxes have been emptied and the fronts are gone. */
 void edge_service_destroy(struct edge_service **service);
-
-/* What is to be done every now and then; any thread. */
-void edge_service_tend(struct edge_service *service, uint64_t wall_s);
 
 /* Who uses worker |index|'s WebSockets; borrowed from the service. */
 const struct front_websocket_user *edge_service_user(struct edge_service *service, unsigned index);

@@ -38,7 +38,7 @@ static void print_help(void)
           "       posternd [--config FILE] --remove-account NAME | --list-accounts\n"
           "       posternd --sample-settings | --help | --version\n"
           "\n"
-          "A TURN server that carries everything on one port.\n"
+          "A TURN server and the edge of a SIP core, all on one port.\n"
           "\n"
           "  --config FILE          serve as FILE says\n"
           "  --check-config         say what is wrong with FILE, or nothing, and end\n"

@@ -277,6 +277,8 @@ int service_check(const struct settings *settings, struct settings_error *error)
 {
     struct shared shared;
     int result = shared_init(&shared, settings, false, error);
+    if (result == 0)
+        result = edge_service_check(settings, error);
     shared_fini(&shared);
     return result;
 }
@@ -295,8 +297,6 @@ int service_start(struct service *service)
 void service_tend(struct service *service)
 {
     struct revocations *revocations = service->shared.issuing.revocations;
-    if (service->edge)
-        edge_service_tend(service->edge, net_now().wall_s);
     if (revocations && revocations_maintain(revocations, net_now().wall_s) != 0)
         log_event(LOG_SYSTEM, "file=" ISSUING_REVOCATIONS_FILE " text=\"cannot be written: %s\"", strerror(errno));
 }

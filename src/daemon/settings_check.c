@@ -7,6 +7,7 @@
 #include "base/error.h"
 #include "base/memory.h"
 #include "daemon/quote.h"
+#include "daemon/settings_check_edge.h"
 
 static int check_listeners(const struct settings *settings, struct settings_error *error)
 {
@@ -143,100 +144,11 @@ static int check_backend(const struct settings *settings, struct settings_error 
     return 0;
 }
 
-static int check_tokens(const struct settings *settings, struct settings_error *error)
-{
-    static const char *const keys[] = {"edge.token-issuer", "edge.token-audience", "edge.token-challenge"};
-    const char *const values[] = {settings->token_issuer, settings->token_audience, settings->token_challenge};
-    bool taken = settings->token_keys.count > 0;
-    for (size_t i = 0; i < 2 && taken; i++)
-        if (!values[i][0])
-            return settings_fail(settings, settings_line(settings, "edge.token-keys"), error,
-                                 "edge.token-keys: a good signature alone says too little: set %s, too", keys[i]);
-    for (size_t i = 0; i < 3 && !taken; i++)
-        if (values[i][0])
-            return settings_fail(settings, settings_line(settings, keys[i]), error,
-                                 "%s: says nothing without edge.token-keys: set that, too", keys[i]);
-    return 0;
-}
-
-/* host[:port] as a URI has it. Returns the first byte behind it, or NULL where there is no host. */
-static const char *skip_host(const char *at)
-{
-    const char *host = at;
-    if (*at == '[') {
-        at += 1 + strspn(at + 1, "0123456789abcdefABCDEF:.");
-        if (*at != ']' || at == host + 1)
-            return NULL;
-        at++;
-    } else {
-        at += strspn(at, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._");
-        if (at == host)
-            return NULL;
-    }
-    if (*at != ':')
-        return at;
-    char *end;
-    long port = at[1] >= '0' && at[1] <= '9' ? strtol(at + 1, &end, 10) : 0;
-    return port >= 1 && port <= 65535 ? end : NULL;
-}
-
-/* RFC 7065 §3.1; RFC 7064 for STUN. */
-static bool is_turn_uri(const char *uri)
-{
-    static const char *const schemes[] = {"turn:", "turns:", "stun:", "stuns:"};
-    for (size_t i = 0; i < sizeof schemes / sizeof schemes[0]; i++) {
-        size_t length = strlen(schemes[i]);
-        if (strncmp(uri, schemes[i], length) != 0)
-            continue;
-        const char *rest = skip_host(uri + length);
-        return rest && (*rest == '\0' ||
-                        (i < 2 && (strcmp(rest, "?transport=udp") == 0 || strcmp(rest, "?transport=tcp") == 0)));
-    }
-    return false;
-}
-
-static int check_turn_uris(const struct settings *settings, struct settings_error *error)
-{
-    unsigned line = settings_line(settings, "edge.turn-uris");
-    char quoted[120];
-    for (size_t i = 0; i < settings->edge_turn_uris.count; i++) {
-        const char *uri = settings->edge_turn_uris.items[i];
-        if (!is_turn_uri(uri))
-            return settings_fail(settings, line, error,
-                                 "edge.turn-uris: %s is none: write turn:HOST:PORT?transport=udp, or "
-                                 "turns:HOST:PORT?transport=tcp",
-                                 quote(quoted, sizeof quoted, uri, strlen(uri)));
-    }
-    if (settings->edge_turn_uris.count > 0 && settings->shared_secrets.count == 0)
-        return settings_fail(settings, line, error,
-                             "edge.turn-uris: the server there has to know by which secret credentials are made: set "
-                             "credentials.shared-secrets, and the first of them there");
-    return 0;
-}
-
-/* RFC 6454 §6.2, as browsers send it. */
-static int check_origins(const struct settings *settings, struct settings_error *error)
-{
-    for (size_t i = 0; i < settings->edge_origins.count; i++) {
-        const char *origin = settings->edge_origins.items[i];
-        const char *host = strstr(origin, "://");
-        bool scheme = strncmp(origin, "https://", 8) == 0 || strncmp(origin, "http://", 7) == 0;
-        const char *rest = scheme ? skip_host(host + 3) : NULL;
-        char quoted[120];
-        if (strcmp(origin, "*") != 0 && (!rest || *rest))
-            return settings_fail(settings, settings_line(settings, "edge.origins"), error,
-                                 "edge.origins: %s is none: write https://HOST or https://HOST:PORT, without a path, "
-                                 "or '*'",
-                                 quote(quoted, sizeof quoted, origin, strlen(origin)));
-    }
-    return 0;
-}
-
 int settings_check(const struct settings *settings, struct settings_error *error)
 {
     static int (*const checks[])(const struct settings *, struct settings_error *) = {
-        check_listeners, check_relay_addresses, check_peers,  check_users,     check_secrets,
-        check_alternate, check_backend,         check_tokens, check_turn_uris, check_origins,
+        check_listeners, check_relay_addresses, check_peers,   check_users,
+        check_secrets,   check_alternate,       check_backend, settings_check_edge,
     };
     for (size_t i = 0; i < sizeof checks / sizeof checks[0]; i++) {
         int status = checks[i](settings, error);

@@ -3,6 +3,7 @@
 
 #include "base/auth_params.h"
 #include "base/error.h"
+#include "edge/registration.h"
 
 /* The value of the next field |name| from |*index| on, in one line. False at the end. |line| is taken anew each time;
  * it is to be freed at the end. */
@@ -44,6 +45,7 @@ static bool read_digest(struct span value, struct edge_authorization *out)
     struct auth_params params;
     if (!read_plain_digest(value, &params))
         return false;
+    out->digests++;
     out->auth_int |= auth_params_equal(&params, "qop", "auth-int", true);
     return true;
 }
@@ -109,7 +111,20 @@ static void write_without(const struct auth_params *params, const char *const *d
     }
 }
 
-void edge_authorization_write(const struct edge_message *request, const char *name, const char *protection,
+/* Whether the core has authenticated on this flow who |params| name. Somebody else's registration says nothing. */
+static bool is_authenticated(const struct edge_flow *flow, const struct auth_params *params)
+{
+    const struct auth_param *username = auth_params_find(params, "username");
+    struct list *link;
+    list_each (link, &flow->registrations) {
+        const struct edge_registration *registration = container_of(link, struct edge_registration, link);
+        if (username && span_equal(registration->impi, username->value))
+            return true;
+    }
+    return false;
+}
+
+void edge_authorization_write(const struct edge_message *request, const char *name, const struct edge_flow *flow,
                               struct text *text)
 {
     static const char *const dropped[] = {"integrity-protected", NULL};
@@ -122,8 +137,8 @@ void edge_authorization_write(const struct edge_message *request, const char *na
             continue;
         text_add(text, "%s: ", name);
         write_without(&params, dropped, text);
-        if (protection)
-            text_add(text, ", integrity-protected=\"%s\"", protection);
+        if (flow)
+            text_add(text, ", integrity-protected=\"%s\"", is_authenticated(flow, &params) ? "tls-yes" : "tls-pending");
         text_add(text, "\r\n");
     }
     text_fini(&line);

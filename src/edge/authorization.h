@@ -8,6 +8,7 @@
 
 /* What a request brings. */
 struct edge_authorization {
+    unsigned digests;
     bool auth_int; /* of a Digest */
     bool bearer;
     struct token_identity identity; /* where |bearer| is true */
@@ -16,9 +17,10 @@ struct edge_authorization {
  * (edge_challenge_write() for its answer). */
 unsigned edge_authorization_read(const struct edge *edge, const struct edge_message *request, struct now now,
                                  struct edge_authorization *out);
-/* Writes the Digests of the fields |name| (Authorization, Proxy-Authorization) and nothing else of them. |protection|,
- * where it is not NULL, is added as integrity-protected (TS 24.229 §5.2.2). */
-void edge_authorization_write(const struct edge_message *request, const char *name, const char *protection,
+/* Writes the Digests of the fields |name| (Authorization, Proxy-Authorization) and nothing else of them. |flow|, where
+ * it is not NULL, is that of a REGISTER: integrity-protected says whether it has a registration of that private
+ * identity (TS 24.229 §5.2.2.6). */
+void edge_authorization_write(const struct edge_message *request, const char *name, const struct edge_flow *flow,
                               struct text *text);
 /* The trusted node's authorization in place of a token (TS 33.203 X.3). */
 void edge_authorization_write_done(const struct edge *edge, const struct token_identity *identity, struct text *text);

@@ -19,6 +19,7 @@ int edge_create(const struct edge_settings *settings, const struct edge_host *ho
     edge->settings = settings;
     edge->host = *host;
     edge->worker = worker;
+    edge->lost.callback = edge_registration_lost_expired;
     list_init(&edge->exchanges);
     crypto_random(&edge->key, sizeof edge->key);
     if (hash_init(&edge->flows) != 0)
@@ -54,6 +55,7 @@ void edge_destroy(struct edge **edge)
     while (!list_empty(&gone->exchanges))
         edge_exchange_destroy(container_of(gone->exchanges.next, struct edge_exchange, in_edge));
     hash_each(&gone->flows, drop_flow, gone);
+    timers_cancel(gone->host.timers, &gone->lost);
     sip_transactions_fini(&gone->transactions);
     hash_fini(&gone->flows);
     memory_free(gone);

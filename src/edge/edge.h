@@ -114,10 +114,6 @@ void edge_target_failed(struct edge *edge, const struct edge_target *target, str
 /* See edge_host.supersede. */
 void edge_flow_supersede(struct edge *edge, struct sip_flow_name name, struct now now);
 
-/* Registrations whose flow was lost and that did not come back in time are over: their TURN credentials are revoked. To
- * be called every now and then, by any thread. Returns 0, or an error of revocations_add() for the log. */
-int edge_registrations_tend(const struct edge_settings *settings, uint64_t wall_s);
-
 struct edge_totals {
     unsigned flows, registrations, transactions, dialogs;
 };

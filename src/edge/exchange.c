@@ -113,7 +113,7 @@ static void stop_lookup(struct edge_exchange *exchange)
 static void forget_early(const struct edge_exchange *exchange)
 {
     struct edge_message request;
-    if (exchange->invite && exchange->flow &&
+    if (exchange->invite && exchange->flow && exchange->request &&
         edge_message_index((struct span){exchange->request, exchange->length}, &request) == 0)
         edge_dialog_forget_early(exchange->flow, &request);
 }
@@ -465,14 +465,24 @@ static void timer_fired(struct timer *timer, struct now now)
     release(exchange, now);
 }
 
+/* What the WIC that is gone began: an INVITE is cancelled, and a REGISTER goes to no further place, since its Path
+ * would lead nowhere. Others go on: a page that says BYE and closes at once has hung up. */
+static void give_up(struct edge_exchange *exchange, struct now now)
+{
+    if (exchange->purpose == PURPOSE_REGISTER) {
+        stop_lookup(exchange);
+        exchange->cancelled = true;
+    }
+    edge_exchange_cancel(exchange, now);
+}
+
 void edge_exchange_orphan(struct edge_exchange *exchange, struct now now)
 {
     hold(exchange);
     if (exchange->from == PARTY_CLIENT) {
         stop_server(exchange);
-        stop_lookup(exchange);
         leave_flow(exchange);
-        edge_exchange_cancel(exchange, now);
+        give_up(exchange, now);
     } else if (exchange->to == PARTY_CLIENT) {
         stop_client(exchange);
         edge_exchange_answer(exchange, exchange->ringing ? 480 : 430, span_none(), now);

@@ -59,8 +59,11 @@ void edge_flow_close(struct edge *edge, struct edge_flow **flow, struct now now)
     }
     while (!list_empty(&gone->exchanges))
         edge_exchange_orphan(container_of(gone->exchanges.next, struct edge_exchange, in_flow), now);
-    while (!list_empty(&gone->registrations))
-        edge_registration_leave(container_of(gone->registrations.next, struct edge_registration, link));
+    list_each_safe (link, following, &gone->registrations) {
+        struct edge_registration *registration = container_of(link, struct edge_registration, link);
+        edge_registration_watch_lost(edge, registration->expires_s, now);
+        edge_registration_leave(registration);
+    }
     assert(gone->exchange_count == 0 && gone->dialog_count == 0 && gone->registration_count == 0);
     edge->totals.flows--;
     memory_free(gone);

@@ -142,15 +142,6 @@ struct span raw_find(struct span message, const char *name)
     return (struct span){message.bytes, 0};
 }
 
-struct span raw_body(struct span message)
-{
-    struct raw_reader reader = raw_fields(message);
-    struct raw_field field;
-    while (raw_field_next(&reader, &field))
-        ;
-    return between(reader.at, reader.end);
-}
-
 /* Values */
 
 /* The first of |stops| in |text| outside quotes and, with |angle|, outside <>; or the end. */
@@ -260,14 +251,6 @@ struct span uri_host(struct span uri)
     struct span middle = uri_middle(uri);
     const char *at = memchr(middle.bytes, '@', middle.length), *end = (const char *)middle.bytes + middle.length;
     return at ? between(at + 1, end) : middle;
-}
-
-bool uri_parameter(struct span uri, const char *name, struct span *out)
-{
-    struct span middle = uri_middle(uri);
-    const char *start = (const char *)middle.bytes + middle.length, *end = (const char *)uri.bytes + uri.length;
-    const char *question = memchr(start, '?', (size_t)(end - start));
-    return start < end && parameter_find(between(start, question ? question : end), name, out, NULL);
 }
 
 static struct span uri_scheme(struct span uri)

@@ -27,8 +27,6 @@ bool raw_field_next(struct raw_reader *reader, struct raw_field *out);
 bool raw_name_is(struct span name, const char *full);
 /* The value of the first field |name|; empty where there is none. */
 struct span raw_find(struct span message, const char *name);
-/* What stands behind the empty line. */
-struct span raw_body(struct span message);
 
 /* Takes the next value off a comma list: commas in quotes and in <> separate nothing. False at the end. */
 bool raw_list_next(struct span *list, struct span *value_out);
@@ -51,7 +49,6 @@ bool value_parameter_whole(struct span value, const char *name, struct span *out
 /* The parts of a SIP URI; empty where there are none. |host| includes the port. */
 struct span uri_user(struct span uri);
 struct span uri_host(struct span uri);
-bool uri_parameter(struct span uri, const char *name, struct span *out);
 /* Whether both name the same user (RFC 3261 §10.3): scheme, user part and host; parameters do not count. */
 bool uri_same(struct span a, struct span b);
 

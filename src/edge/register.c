@@ -72,6 +72,9 @@ static unsigned refusal(const struct edge_flow *flow, const struct edge_message 
     if (binding->present && value_parameter(binding->value, "reg-id", &parameter) &&
         edge_message_count(request, "Via") > 1)
         return 439;
+    /* The core checks one, and the edge would take its identity from another. */
+    if (authorization->digests > 1)
+        return 400;
     if (authorization->bearer && !permits(&authorization->identity, request))
         return 403;
     if (binding->present && !binding->all && flow->registration_count >= EDGE_REGISTRATIONS_MAX &&
@@ -134,8 +137,7 @@ static bool write_register(const struct edge_flow *flow, const struct edge_messa
     if (authorization->bearer)
         edge_authorization_write_done(edge, &authorization->identity, text);
     else
-        edge_authorization_write(request, "Authorization", flow->registration_count > 0 ? "tls-yes" : "tls-pending",
-                                 text);
+        edge_authorization_write(request, "Authorization", flow, text);
     edge_authorization_write(request, "Proxy-Authorization", NULL, text);
     text_add_body(text, request->body);
     return true;
@@ -284,6 +286,19 @@ static void end_all(struct edge_flow *flow, struct span aor, struct now now)
     }
 }
 
+/* The client took |binding| back, over the flow that has it or over another one. */
+static void end_one(struct edge_flow *flow, const struct edge_message *request, const struct binding *binding,
+                    struct now now)
+{
+    struct span aor = value_uri(request->to), name = text_span(&binding->instance);
+    struct edge_registration *gone = edge_registration_find(flow, aor, name);
+    if (gone)
+        return edge_registration_end(gone, "the client took it back", now);
+    struct edge_registration_key key;
+    edge_registration_key_make(impi_of(flow, request, aor, name), aor, name, &key);
+    edge_registration_end_elsewhere(flow->edge, &key, now);
+}
+
 /* What a 200 does. Returns the registration that it is about, or NULL. */
 static struct edge_registration *accepted(struct edge_exchange *exchange, const struct edge_message *request,
                                           const struct edge_message *response, struct now now)
@@ -302,14 +317,10 @@ static struct edge_registration *accepted(struct edge_exchange *exchange, const 
         uint64_t left_s = token_expires_s > now.wall_s ? token_expires_s - now.wall_s : 0;
         lifetime_s = lifetime_s < left_s ? lifetime_s : (uint32_t)left_s;
     }
-    if (lifetime_s > 0) {
+    if (lifetime_s > 0)
         registration = install(exchange, request, response, &binding, lifetime_s, now);
-    } else {
-        struct edge_registration *gone =
-            edge_registration_find(flow, value_uri(request->to), text_span(&binding.instance));
-        if (gone)
-            edge_registration_end(gone, "the client took it back", now);
-    }
+    else
+        end_one(flow, request, &binding, now);
 out:
     text_fini(&binding.instance);
     return registration;
@@ -345,8 +356,7 @@ static size_t issue(struct edge_exchange *exchange, struct edge_registration *re
                                  PROVISION_JSON_MAX, &until_s);
     if (length < 0)
         return 0;
-    edge_registrations_issued(exchange->edge->settings->registrations, &registration->key,
-                              edge_flow_name(exchange->flow), until_s);
+    edge_registrations_issued(exchange->edge->settings->registrations, &registration->key, until_s);
     return (size_t)length;
 }
 

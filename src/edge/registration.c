@@ -90,13 +90,16 @@ struct edge_registration *edge_registration_install(struct edge_flow *flow, cons
     struct edge_registrations *table = edge->settings->registrations;
     struct edge_registration_key key;
     struct sip_flow_name previous;
-    edge_registration_key_make(facts->impi, facts->aor, facts->binding, &key);
     struct edge_registration *registration = edge_registration_find(flow, facts->aor, facts->binding);
-    if (registration && memcmp(&registration->key, &key, sizeof key) != 0) {
+    if (registration && !span_equal(registration->impi, facts->impi)) {
         edge_registration_end(registration, "another private identity took its place", now);
         registration = NULL;
     }
     *fresh_out = !registration;
+    if (registration)
+        key = registration->key; /* of the first spelling, whatever this one is */
+    else
+        edge_registration_key_make(facts->impi, facts->aor, facts->binding, &key);
     if (!registration)
         registration = create(flow);
     if (!registration)
@@ -121,42 +124,69 @@ struct edge_registration *edge_registration_install(struct edge_flow *flow, cons
 }
 
 /* Refreshes ask for the revocation, not for the expiry: it is kept until the last allocation has had to ask. */
-static int revoke(const struct edge_settings *settings, const char *id, uint64_t credentials_until_s, uint64_t wall_s)
+static void revoke(const struct edge *edge, const struct edge_registration_rest *rest, struct now now)
 {
-    uint64_t until_s = wall_s + settings->allocation_lifetime_s;
-    if (!settings->revocations || credentials_until_s == 0)
-        return 0;
-    if (until_s < credentials_until_s)
-        until_s = credentials_until_s;
-    return revocations_add(settings->revocations, id, until_s, wall_s);
-}
-
-int edge_registrations_tend(const struct edge_settings *settings, uint64_t wall_s)
-{
-    char id[REGISTRATION_ID_SIZE];
-    uint64_t credentials_until_s;
-    int result = 0;
-    while (edge_registrations_expire(settings->registrations, wall_s, id, &credentials_until_s)) {
-        int one = revoke(settings, id, credentials_until_s, wall_s);
-        result = one != 0 ? one : result;
-    }
-    return result;
+    const struct edge_settings *settings = edge->settings;
+    uint64_t until_s = now.wall_s + settings->allocation_lifetime_s;
+    if (!settings->revocations || rest->credentials_until_s == 0)
+        return;
+    if (until_s < rest->credentials_until_s)
+        until_s = rest->credentials_until_s;
+    int result = revocations_add(settings->revocations, rest->id, until_s, now.wall_s);
+    if (result != 0)
+        edge_say(edge, true, "the TURN credentials of registration %s are not revoked: %s", rest->id,
+                 error_text(result));
 }
 
 void edge_registration_end(struct edge_registration *registration, const char *why, struct now now)
 {
     struct edge *edge = registration->flow->edge;
-    const struct edge_settings *settings = edge->settings;
-    uint64_t credentials_until_s;
-    bool here = edge_registrations_end(settings->registrations, &registration->key, edge_flow_name(registration->flow),
-                                       &credentials_until_s);
-    int result = here ? revoke(settings, registration->id, credentials_until_s, now.wall_s) : 0;
-    if (result != 0)
-        edge_say(edge, true, "the TURN credentials of registration %s are not revoked: %s", registration->id,
-                 error_text(result));
+    struct sip_flow_name flow = edge_flow_name(registration->flow);
+    struct edge_registration_rest rest;
+    if (edge_registrations_end(edge->settings->registrations, &registration->key, &flow, &rest))
+        revoke(edge, &rest, now);
     edge_say(edge, false, "registration %s of %.*s is over: %s", registration->id, (int)registration->aor.length,
              (const char *)registration->aor.bytes, why);
     destroy(registration);
+}
+
+void edge_registration_end_elsewhere(struct edge *edge, const struct edge_registration_key *key, struct now now)
+{
+    struct edge_registration_rest rest;
+    if (!edge_registrations_end(edge->settings->registrations, key, NULL, &rest))
+        return;
+    revoke(edge, &rest, now);
+    edge_say(edge, false, "registration %s is over: the client took it back over another flow", rest.id);
+    if (!rest.lost)
+        supersede(edge, rest.flow, now);
+}
+
+struct lost_ones {
+    struct edge *edge;
+    struct now now;
+};
+
+static void lost_one_is_over(void *context, const struct edge_registration_rest *rest)
+{
+    const struct lost_ones *lost = context;
+    revoke(lost->edge, rest, lost->now);
+}
+
+void edge_registration_watch_lost(struct edge *edge, uint64_t expires_s, struct now now)
+{
+    uint64_t left_s = expires_s > now.wall_s ? expires_s - now.wall_s : 1;
+    uint64_t at_ns = now.monotonic_ns + left_s * NS_PER_S;
+    if (edge->lost.position == 0 || at_ns < edge->lost.deadline_ns)
+        timers_set(edge->host.timers, &edge->lost, at_ns); /* without memory: with the next one that is lost */
+}
+
+void edge_registration_lost_expired(struct timer *timer, struct now now)
+{
+    struct edge *edge = container_of(timer, struct edge, lost);
+    struct lost_ones lost = {edge, now};
+    uint64_t next_s = edge_registrations_expire(edge->settings->registrations, now.wall_s, lost_one_is_over, &lost);
+    if (next_s != UINT64_MAX)
+        edge_registration_watch_lost(edge, next_s, now);
 }
 
 void edge_registration_leave(struct edge_registration *registration)

@@ -42,8 +42,13 @@ struct edge_registration *edge_registration_install(struct edge_flow *flow, cons
 struct edge_registration *edge_registration_find(const struct edge_flow *flow, struct span aor, struct span binding);
 /* It is over: its TURN credentials are revoked, unless it lives on another flow by now. */
 void edge_registration_end(struct edge_registration *registration, const char *why, struct now now);
+/* The same for one that lives on another flow, or whose flow is lost: its WIC took it back over a new one. */
+void edge_registration_end_elsewhere(struct edge *edge, const struct edge_registration_key *key, struct now now);
 /* Its flow is lost, or it moved: nothing is over. */
 void edge_registration_leave(struct edge_registration *registration);
+/* One is lost that expires at |expires_s| (wall): then it is over, should its WIC not have come back. */
+void edge_registration_watch_lost(struct edge *edge, uint64_t expires_s, struct now now);
+void edge_registration_lost_expired(struct timer *timer, struct now now); /* for |edge->lost| */
 /* The default public identity: the first of P-Associated-URI. */
 struct span edge_registration_default(const struct edge_registration *registration);
 

@@ -9,9 +9,6 @@
 #include "base/list.h"
 #include "base/memory.h"
 
-/* How many lost registrations are looked at in one go: some tenths of a millisecond, during which others wait. */
-#define SWEEP 4096
-
 struct entry {
     struct hash_entry hash;
     struct list lost; /* in the table's, while without a flow */
@@ -140,6 +137,16 @@ bool edge_registrations_has(struct edge_registrations *table, const struct edge_
     return has;
 }
 
+void edge_registrations_issued(struct edge_registrations *table, const struct edge_registration_key *key,
+                               uint64_t until_s)
+{
+    pthread_mutex_lock(&table->lock);
+    struct entry *entry = find(table, key);
+    if (entry && entry->credentials_until_s < until_s)
+        entry->credentials_until_s = until_s;
+    pthread_mutex_unlock(&table->lock);
+}
+
 void edge_registrations_leave(struct edge_registrations *table, const struct edge_registration_key *key,
                               struct sip_flow_name flow)
 {
@@ -152,46 +159,52 @@ void edge_registrations_leave(struct edge_registrations *table, const struct edg
     pthread_mutex_unlock(&table->lock);
 }
 
-void edge_registrations_issued(struct edge_registrations *table, const struct edge_registration_key *key,
-                               struct sip_flow_name flow, uint64_t until_s)
+static struct edge_registration_rest rest_of(const struct entry *entry)
 {
-    pthread_mutex_lock(&table->lock);
-    struct entry *entry = find_on(table, key, flow);
-    if (entry && until_s > entry->credentials_until_s)
-        entry->credentials_until_s = until_s;
-    pthread_mutex_unlock(&table->lock);
+    struct edge_registration_rest rest = {
+        .credentials_until_s = entry->credentials_until_s, .flow = entry->flow, .lost = entry->is_lost};
+    memcpy(rest.id, entry->id, sizeof rest.id);
+    return rest;
 }
 
 bool edge_registrations_end(struct edge_registrations *table, const struct edge_registration_key *key,
-                            struct sip_flow_name flow, uint64_t *credentials_until_out)
+                            const struct sip_flow_name *flow, struct edge_registration_rest *rest_out)
 {
     pthread_mutex_lock(&table->lock);
-    struct entry *entry = find_on(table, key, flow);
-    *credentials_until_out = entry ? entry->credentials_until_s : 0;
-    if (entry)
+    struct entry *entry = flow ? find_on(table, key, *flow) : find(table, key);
+    if (entry) {
+        *rest_out = rest_of(entry);
         drop(table, entry);
+    }
     pthread_mutex_unlock(&table->lock);
     return entry;
 }
 
-/* A clock's hand over the lost ones. */
-bool edge_registrations_expire(struct edge_registrations *table, uint64_t wall_s, char id_out[REGISTRATION_ID_SIZE],
-                               uint64_t *credentials_until_out)
+uint64_t edge_registrations_expire(struct edge_registrations *table, uint64_t wall_s,
+                                   void (*over)(void *context, const struct edge_registration_rest *rest),
+                                   void *context)
 {
-    bool found = false;
+    struct list expired, *link, *following;
+    uint64_t next_s = UINT64_MAX;
+    list_init(&expired);
     pthread_mutex_lock(&table->lock);
-    for (unsigned i = 0; i < SWEEP && !found && !list_empty(&table->lost); i++) {
-        struct entry *entry = container_of(table->lost.next, struct entry, lost);
-        list_remove(&entry->lost);
-        found = entry->expires_s <= wall_s;
-        if (found) {
-            memcpy(id_out, entry->id, REGISTRATION_ID_SIZE);
-            *credentials_until_out = entry->credentials_until_s;
-            drop(table, entry);
-        } else {
-            list_append(&table->lost, &entry->lost);
+    list_each_safe (link, following, &table->lost) {
+        struct entry *entry = container_of(link, struct entry, lost);
+        if (entry->expires_s <= wall_s) {
+            list_remove(link);
+            list_append(&expired, link);
+            hash_remove(&table->entries, &entry->hash);
+        } else if (entry->expires_s < next_s) {
+            next_s = entry->expires_s;
         }
     }
     pthread_mutex_unlock(&table->lock);
-    return found;
+    /* Without the lock: revocations are written to a file. */
+    list_each_safe (link, following, &expired) {
+        struct entry *entry = container_of(link, struct entry, lost);
+        const struct edge_registration_rest rest = rest_of(entry);
+        over(context, &rest);
+        memory_free(entry);
+    }
+    return next_s;
 }

@@ -31,18 +31,26 @@ int edge_registrations_claim(struct edge_registrations *table, const struct edge
 /* Whether it lives on |flow|. */
 bool edge_registrations_has(struct edge_registrations *table, const struct edge_registration_key *key,
                             struct sip_flow_name flow);
+/* Credentials that are good until |until_s| were given out for it. They may outlive many flows. */
+void edge_registrations_issued(struct edge_registrations *table, const struct edge_registration_key *key,
+                               uint64_t until_s);
 /* |flow| is lost. */
 void edge_registrations_leave(struct edge_registrations *table, const struct edge_registration_key *key,
                               struct sip_flow_name flow);
-/* It was given TURN credentials that are good until |until_s| (wall). */
-void edge_registrations_issued(struct edge_registrations *table, const struct edge_registration_key *key,
-                               struct sip_flow_name flow, uint64_t until_s);
-/* It is over, if it lives on |flow|: then the id is used no more, and true is returned. |*credentials_until_out|: until
- * when the last of its credentials are good, 0: it had none. */
+/* What is to be done about one that is over, whose id is used no more. */
+struct edge_registration_rest {
+    char id[REGISTRATION_ID_SIZE];
+    uint64_t credentials_until_s; /* 0: none were given out */
+    struct sip_flow_name flow;    /* which lives on it still, unless |lost| */
+    bool lost;
+};
+/* It is over, if it lives on |flow|; NULL: wherever it is. Returns whether it is. */
 bool edge_registrations_end(struct edge_registrations *table, const struct edge_registration_key *key,
-                            struct sip_flow_name flow, uint64_t *credentials_until_out);
-/* Takes out one whose flow was lost and whose time is over; false where there is none among those looked at. */
-bool edge_registrations_expire(struct edge_registrations *table, uint64_t wall_s, char id_out[REGISTRATION_ID_SIZE],
-                               uint64_t *credentials_until_out);
+                            const struct sip_flow_name *flow, struct edge_registration_rest *rest_out);
+/* Ends the lost ones whose time has come, and tells |over| of each. Returns the earliest expiry of those that are left,
+ * UINT64_MAX where there are none. */
+uint64_t edge_registrations_expire(struct edge_registrations *table, uint64_t wall_s,
+                                   void (*over)(void *context, const struct edge_registration_rest *rest),
+                                   void *context);
 
 #endif

@@ -319,6 +319,13 @@ static void pass_from_core(struct edge *edge, const struct edge_target *source, 
     text_fini(&routes);
 }
 
+/* For the edge itself: a core that asks whether it lives (RFC 3261 §11). */
+static bool is_probe(const struct edge *edge, const struct edge_message *request)
+{
+    return edge_message_is(request, "OPTIONS") && edge_message_find(request, "Route").length == 0 &&
+           uri_user(request->uri).length == 0 && host_is_ours(edge, request->uri);
+}
+
 void edge_request_from_core(struct edge *edge, const struct edge_target *source, const struct edge_message *request,
                             struct now now)
 {
@@ -331,6 +338,8 @@ void edge_request_from_core(struct edge *edge, const struct edge_target *source,
         transaction = edge_server_find(edge, NULL, request, span_of_text("INVITE"));
         edge_refuse_core(edge, source, request, transaction ? 200 : 481);
         cancel(edge_exchange_of_server(transaction), now);
+    } else if (is_probe(edge, request)) {
+        edge_refuse_core(edge, source, request, 200);
     } else if (edge_message_is(request, "NOTIFY") && edge_message_find(request, "Route").length == 0) {
         edge_refuse_core(edge, source, request, edge_subscription_notified(edge, request, now));
     } else {

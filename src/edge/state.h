@@ -32,6 +32,7 @@ struct edge {
     struct list exchanges;
     struct sip_transactions transactions;
     struct edge_totals totals;
+    struct timer lost;           /* when the next registration without a flow expires */
     uint64_t subscribe_after_ns; /* the core refused reg-event as such: no SUBSCRIBE before that time */
 };
 

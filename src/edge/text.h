@@ -28,7 +28,7 @@ void text_add_fields_of(struct text *text, struct span message, const char *name
 void text_add_with_parameter(struct text *text, struct span value, const char *name, const char *setting);
 static inline struct span text_span(const struct text *text)
 {
-    return (struct span){text->bytes, text->length};
+    return (struct span){text->bytes ? text->bytes : "", text->length};
 }
 /* Frees; the text is empty then and may be used again. */
 void text_fini(struct text *text);

@@ -219,8 +219,10 @@ void stream_leave(struct stream *stream, struct now now)
     if (stream->doomed || stream->stage == STREAM_LEAVING)
         return;
     stream->stage = STREAM_LEAVING;
+    stream->bridge_full = false; /* who is read to the end is not reset */
     buffers_give(&stream->front->buffers, &stream->rest);
     stream->quiet_deadline_ns = now.monotonic_ns + LEAVE_NS;
     stream_rearm(stream);
     stream_output_end(stream, now);
+    stream_watch(stream);
 }

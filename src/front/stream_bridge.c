@@ -43,7 +43,6 @@ static void end_finish(struct bridge_end *end)
 static void end_part(struct bridge_end *end)
 {
     struct stream *stream = stream_of(end);
-    stream->bridge_full = false;
     stream_leave(stream, now_of(stream));
 }
 

@@ -58,8 +58,8 @@ static struct exchange exchange_begin(struct stream *stream, const struct http_h
     return exchange;
 }
 
-/* Writes what is left of a static body until the socket is full. Behind the last byte comes the next request, or the
- * end. */
+/* Writes what is left of a static body until the socket is full. Once the last byte has left comes the next request, or
+ * the end. */
 static void go_on(struct stream *stream, struct now now)
 {
     while (stream->http_body.length > 0 && !stream->doomed && !stream_congested(stream)) {
@@ -68,7 +68,7 @@ static void go_on(struct stream *stream, struct now now)
         stream->http_body = (struct span){bytes + part, stream->http_body.length - part};
         stream_write(stream, bytes, part, now);
     }
-    if (stream->doomed || stream->http_body.length > 0)
+    if (stream->doomed || stream_congested(stream))
         return;
     if (stream->http_ends) {
         stream_leave(stream, now);
@@ -251,10 +251,12 @@ static void serve_service(const struct exchange *exchange, const struct front_ht
 static void respond_upgrade_required(const struct exchange *exchange)
 {
     struct answer answer = text_answer(426, "This is a WebSocket of version " WS_VERSION ".\n");
-    answer.fields[0].name = "Upgrade";
-    answer.fields[0].value = "websocket";
-    answer.fields[1].name = "Sec-WebSocket-Version";
-    answer.fields[1].value = WS_VERSION;
+    answer.fields[0].name = "Connection";
+    answer.fields[0].value = "Upgrade";
+    answer.fields[1].name = "Upgrade";
+    answer.fields[1].value = "websocket";
+    answer.fields[2].name = "Sec-WebSocket-Version";
+    answer.fields[2].value = WS_VERSION;
     respond(exchange, &answer);
 }
 

@@ -137,8 +137,10 @@ int http_forward_request(const struct http_head *head, const struct http_client 
                          size_t size)
 {
     struct writer writer = writer_over(memory, size);
+    bool names_host = head->host.length > 0 || head->minor_version > 0; /* HTTP/1.0 may leave it out; empty is wrong */
     write_request_line(&writer, head);
-    write_field(&writer, span_of_text("Host"), head->host);
+    if (names_host)
+        write_field(&writer, span_of_text("Host"), head->host);
     for (unsigned i = 0; i < head->fields.count; i++) {
         const struct http_field *field = &head->fields.items[i];
         if (!is_of_one_hop(&head->fields, field->name) && !is_of_ours(field->name))
@@ -150,7 +152,8 @@ int http_forward_request(const struct http_head *head, const struct http_client 
     write_framing(&writer, &framing);
     write_forwarded_for(&writer, head, client);
     write_named(&writer, "X-Forwarded-Proto", client->secure ? "https" : "http");
-    write_field(&writer, span_of_text("X-Forwarded-Host"), head->host);
+    if (names_host)
+        write_field(&writer, span_of_text("X-Forwarded-Host"), head->host);
     if (upgrade)
         write_upgrade(&writer);
     write_text(&writer, "\r\n");

@@ -190,10 +190,17 @@ static int read_body(osip_message_t *message, const struct sip_head *head, struc
     return put_body(message, rest);
 }
 
-static bool is_branch(const char *text)
+static bool is_token(const char *text)
 {
     struct sip_cursor cursor = sip_cursor_over(span_of_text(text));
-    return sip_take_token(&cursor).length > 0 && sip_cursor_done(&cursor) && strcmp(text, MAGIC_COOKIE) != 0;
+    return sip_take_token(&cursor).length > 0 && sip_cursor_done(&cursor);
+}
+
+/* An empty tag is one to some readers and none to others: the request would be within a dialog and not. */
+static bool has_sound_tag(const osip_from_t *address)
+{
+    const char *tag = sip_parameter_find(&address->gen_params, "tag");
+    return !tag || is_token(tag);
 }
 
 /* What every message has (§8.1.1), and what its values have to be to each other. */
@@ -201,11 +208,13 @@ static int check_whole(const osip_message_t *message)
 {
     if (!message->from || !message->to || !message->call_id || !message->cseq || osip_list_size(&message->vias) == 0)
         return ERR_MALFORMED;
+    if (!has_sound_tag(message->from) || !has_sound_tag(message->to))
+        return ERR_MALFORMED;
     if (message->sip_method && strcmp(message->sip_method, message->cseq->method) != 0)
         return ERR_MALFORMED;
     const osip_via_t *via = osip_list_get(&message->vias, 0);
     const char *branch = sip_parameter_find(&via->via_params, "branch");
-    if (!branch || !is_branch(branch))
+    if (!branch || !is_token(branch) || strcmp(branch, MAGIC_COOKIE) == 0)
         return ERR_MALFORMED;
     uint32_t hops = 0;
     int result = sip_field_number(message, "Max-Forwards", &hops);

@@ -30,10 +30,10 @@ void sip_init(void);
 /* Decodes one whole message: all of |bytes|, as a datagram, a WebSocket message or sip_frame_length() gave it. Returns
  * 0 with |*out| the caller's, or ERR_MALFORMED (|*status_out|: what to answer, 400 or 505; 0: nothing is answered, as
  * for responses, for ACK, and where lines cannot be told apart), ERR_TOO_LARGE or ERR_MEMORY. Whatever passes has
- * exactly one From, To, Call-ID and CSeq, at least one Via, the topmost with a branch, a method that fits CSeq, and at
- * least as many bytes of body as Content-Length says; those beyond it are no part of the message (RFC 3261 §18.3). No
- * field stands twice that may not, and before the body there are no control bytes but tabs, no bare CR or LF, and no
- * %00 in a URI. */
+ * exactly one From, To, Call-ID and CSeq, tags that are tokens, at least one Via, the topmost with a branch, a method
+ * that fits CSeq, and at least as many bytes of body as Content-Length says; those beyond it are no part of the message
+ * (RFC 3261 §18.3). No field stands twice that may not, and before the body there are no control bytes but tabs, no
+ * bare CR or LF, and no %00 in a URI. */
 int sip_message_decode(const void *bytes, size_t length, osip_message_t **out, unsigned *status_out);
 /* Serializes. Returns the length, ERR_TOO_LARGE or ERR_MEMORY. |*text_out| has a NUL behind it, for those who know that
  * no body has one, and is freed with sip_text_free(). */

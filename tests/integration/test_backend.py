@@ -681,6 +681,16 @@ def test_web_server_that_hangs_within_its_answer_is_left(backend, impatient, bro
     assert browser.read_rest() == b"hello"
 
 
+def test_refusal_can_be_read_by_who_sends_all_first(start, browse, backend):
+    """It was reset: what was held for the web server was never read to its end."""
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+    browser = browse(start(http={"backend": f"127.0.0.1:{port}"}))
+    browser.send(b"POST /up HTTP/1.1\r\nHost: a\r\nContent-Length: 20000000\r\n\r\n" + bytes(20_000_000))
+    assert browser.read_answer()[0] == 502
+    assert browser.read_rest() == b""
+
+
 def test_web_server_that_takes_no_upload_is_504(backend, impatient, browse, eventually):
     """Nor is the client read from meanwhile: memory is bounded."""
     def serve(connection):

@@ -71,6 +71,24 @@ def test_check_config_serves_nothing(check, settings):
 
 @pytest.mark.parametrize("options", [(), ("--check-config",)], ids=["run", "check-config"])
 @pytest.mark.parametrize(
+    "edge, words",
+    [
+        ({"core": ["10.0.0.1"]}, ["edge.core", "write sip:HOST"]),
+        ({"core": ["tel:+4930123"]}, ["edge.core", "is no SIP URI"]),
+        ({"core": ["sip:127.0.0.1;transport=udp"]}, ["edge.core", "edge.listen"]),
+        ({"core-ca": "/nonexistent/ca.pem"}, ["edge.core-ca", "/nonexistent/ca.pem", "No such file"]),
+    ],
+    ids=["address", "telephone", "udp", "authorities"],
+)
+def test_wrong_way_to_the_core_is_one_clear_line(check, settings, tmp_path, edge, words, options):
+    listen = [f"tcp://127.0.0.1:{free_port()}"]
+    settings["edge"] = {"domain": "ims.example.org", "core": ["sip:127.0.0.1"], "listen": listen, **edge}
+    settings["state-directory"] = str(tmp_path)
+    assert_one_line(check(settings, *options), *words)
+
+
+@pytest.mark.parametrize("options", [(), ("--check-config",)], ids=["run", "check-config"])
+@pytest.mark.parametrize(
     "text",
     ["relm: example.org", "relay:\n  adresses: [127.0.0.1]", "limits:\n  allocation-per-user: 3"],
     ids=["top", "relay", "limits"],

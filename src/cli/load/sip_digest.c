@@ -3,70 +3,54 @@
 
 #include <inttypes.h>
 #include <stdio.h>
-#include <strings.h>
 
+#include "auth/digest.h"
 #include "base/error.h"
-#include "cli/load/sip_text.h"
-#include "crypto/digest.h"
 
-#define HEX_SIZE (2 * SHA256_SIZE + 1)
-#define PARTS    11
-
-/* The hash of |count| texts with colons between them, in hexadecimal. */
-static void hash(bool sha256, const struct span *texts, size_t count, char out[HEX_SIZE])
+static struct span value_of(const struct auth_params *challenge, const char *name)
 {
-    struct span spans[2 * PARTS];
-    uint8_t bytes[SHA256_SIZE];
-    size_t used = 0;
-    for (size_t i = 0; i < count; i++) {
-        if (i > 0)
-            spans[used++] = span_of_text(":");
-        spans[used++] = texts[i];
-    }
-    if (sha256)
-        crypto_sha256(spans, used, bytes);
-    else
-        crypto_md5(spans, used, bytes);
-    for (size_t i = 0; i < (sha256 ? SHA256_SIZE : MD5_SIZE); i++)
-        snprintf(out + 2 * i, 3, "%02x", bytes[i]);
-}
-
-static bool is_text(struct span span, const char *text)
-{
-    return span.length == strlen(text) && strncasecmp(span.bytes, text, span.length) == 0;
+    const struct auth_param *param = auth_params_find(challenge, name);
+    return param ? param->value : (struct span){"", 0};
 }
 
 int sip_digest_answer(struct span challenge, const char *user, const char *password, const char *method,
                       const char *uri, char *out, size_t size)
 {
-    struct span realm = sip_text_parameter(challenge, "realm"), nonce = sip_text_parameter(challenge, "nonce");
-    struct span algorithm = sip_text_parameter(challenge, "algorithm"), qop = sip_text_parameter(challenge, "qop");
-    struct span opaque = sip_text_parameter(challenge, "opaque");
-    bool sha256 = is_text(algorithm, "SHA-256"), plain = qop.length == 0;
-    if (challenge.length < 7 || strncasecmp(challenge.bytes, "Digest ", 7) != 0 || nonce.length == 0 ||
-        !(sha256 || algorithm.length == 0 || is_text(algorithm, "MD5")))
-        return ERR_MALFORMED;
+    struct auth_params params;
+    enum digest_algorithm algorithm;
     uint64_t random;
-    char cnonce[17], ha1[HEX_SIZE], ha2[HEX_SIZE], response[HEX_SIZE];
+    char cnonce[17], ha1[DIGEST_HEX_SIZE], response[DIGEST_HEX_SIZE];
+    if (auth_params_read(challenge, &params) != 0 || !auth_params_is(&params, "Digest") ||
+        digest_algorithm_of(&params, &algorithm) != 0)
+        return ERR_MALFORMED;
+    bool old = !auth_params_find(&params, "qop"); /* RFC 2617 and before */
+    if (!old && !auth_params_list(&params, "qop", "auth"))
+        return ERR_MALFORMED;
+    struct span realm = value_of(&params, "realm"), opaque = value_of(&params, "opaque");
+    struct digest_request request = {
+        .method = span_of_text(method), .uri = span_of_text(uri), .nonce = value_of(&params, "nonce")};
     crypto_random(&random, sizeof random);
     snprintf(cnonce, sizeof cnonce, "%016" PRIx64, random);
-    const struct span who[] = {span_of_text(user), realm, span_of_text(password)};
-    hash(sha256, who, 3, ha1);
-    const struct span what[] = {span_of_text(method), span_of_text(uri)};
-    hash(sha256, what, 2, ha2);
-    const struct span all[] = {span_of_text(ha1),        nonce,
-                               span_of_text("00000001"), span_of_text(cnonce),
-                               span_of_text("auth"),     span_of_text(ha2)};
-    const struct span old[] = {span_of_text(ha1), nonce, span_of_text(ha2)};
-    hash(sha256, plain ? old : all, plain ? 3 : 6, response);
-    int length = snprintf(
-        out, size, "Digest username=\"%s\", realm=\"%.*s\", nonce=\"%.*s\", uri=\"%s\", response=\"%s\", algorithm=%s",
-        user, (int)realm.length, (const char *)realm.bytes, (int)nonce.length, (const char *)nonce.bytes, uri, response,
-        sha256 ? "SHA-256" : "MD5");
-    if (!plain && length >= 0 && (size_t)length < size)
-        length += snprintf(out + length, size - (size_t)length, ", qop=auth, nc=00000001, cnonce=\"%s\"", cnonce);
-    if (opaque.length > 0 && length >= 0 && (size_t)length < size)
-        length += snprintf(out + length, size - (size_t)length, ", opaque=\"%.*s\"", (int)opaque.length,
-                           (const char *)opaque.bytes);
-    return length >= 0 && (size_t)length < size ? 0 : ERR_FULL;
+    if (!old) {
+        request.nc = span_of_text("00000001");
+        request.cnonce = span_of_text(cnonce);
+        request.qop = span_of_text("auth");
+    }
+    digest_ha1(algorithm, span_of_text(user), realm, span_of_text(password), ha1);
+    digest_response(algorithm, ha1, &request, response);
+    struct auth_writer writer = auth_writer_begin(out, size, "Digest");
+    auth_writer_add_quoted(&writer, "username", span_of_text(user));
+    auth_writer_add_quoted(&writer, "realm", realm);
+    auth_writer_add_quoted(&writer, "nonce", request.nonce);
+    auth_writer_add_quoted(&writer, "uri", request.uri);
+    auth_writer_add_quoted(&writer, "response", span_of_text(response));
+    auth_writer_add(&writer, "algorithm", digest_algorithm_name(algorithm));
+    if (!old) {
+        auth_writer_add(&writer, "qop", "auth");
+        auth_writer_add(&writer, "nc", "00000001");
+        auth_writer_add_quoted(&writer, "cnonce", request.cnonce);
+    }
+    if (opaque.length > 0)
+        auth_writer_add_quoted(&writer, "opaque", opaque);
+    return auth_writer_end(&writer) > 0 ? 0 : ERR_FULL;
 }

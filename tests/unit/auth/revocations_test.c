@@ -272,6 +272,27 @@ static void disk_that_was_full_is_tried_again(void **state)
     revocations_destroy(&revocations);
 }
 
+static void journal_that_was_replaced_or_deleted_is_written_anew(void **state)
+{
+    (void)state;
+    struct revocations *revocations = opened(file, NOW), *second;
+    assert_int_equal(revocations_add(revocations, ALICE, NOW + 60, NOW), 0);
+    second = opened(file, NOW); /* by a server that then found its ports taken */
+    revocations_destroy(&second);
+    assert_int_equal(revocations_add(revocations, BOB, NOW + 60, NOW), 0);
+    assert_int_equal(revocations_maintain(revocations, NOW), 0);
+    second = opened(file, NOW);
+    assert_true(has(second, ALICE, NOW));
+    assert_true(has(second, BOB, NOW));
+    revocations_destroy(&second);
+    assert_int_equal(unlink(file), 0);
+    assert_int_equal(revocations_maintain(revocations, NOW), 0);
+    revocations_destroy(&revocations);
+    revocations = opened(file, NOW);
+    assert_int_equal(revocations_count(revocations), 2);
+    revocations_destroy(&revocations);
+}
+
 static void where_it_is_full_the_next_to_expire_is_forgotten(void **state)
 {
     (void)state;
@@ -358,6 +379,7 @@ int main(void)
         cmocka_unit_test(folder_that_is_not_there_is_told),
         with_empty_folder(journal_is_written_anew_when_most_of_it_has_expired),
         with_empty_folder(disk_that_was_full_is_tried_again),
+        with_empty_folder(journal_that_was_replaced_or_deleted_is_written_anew),
         cmocka_unit_test(where_it_is_full_the_next_to_expire_is_forgotten),
         with_empty_folder(want_of_memory_is_told_and_leaks_nothing),
         with_empty_folder(workers_share_them_while_the_journal_is_written_anew),

@@ -312,6 +312,51 @@ static void keys_of_tokens_and_credentials_make_sense_together(void **state)
     settings_destroy(&settings);
 }
 
+#define TLS       "listen: ['tls://0.0.0.0:443']\ntls: {certificate: c, key: k}\n"
+#define WITH_CORE TLS "edge: {domain: a.example, core: ['sip:10.0.0.1']"
+
+static void keys_of_the_edge_make_sense_together(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *yaml;
+        unsigned line;
+        const char *words;
+    } rows[] = {
+        {"edge: {domain: a.example}\n", 1, "SIP comes behind TLS only"},
+        {"listen: ['udp://0.0.0.0:443']\ntls: {certificate: c, key: k}\nedge: {domain: a.example}\n", 3, "TLS only"},
+        {SOMEBODY "edge: {core: ['sip:10.0.0.1']}\n", 2, "says nothing without edge.domain"},
+        {TLS "edge: {domain: a.example, address: 10.0.0.5}\n", 3, "says nothing without edge.core"},
+        {TLS "edge: {domain: a.example, core-ca: a.pem}\n", 3, "says nothing without edge.core"},
+        {TLS "edge: {domain: a.example, dns: ['10.0.0.53:53']}\n", 3, "says nothing without edge.core"},
+        {TLS "edge: {domain: a.example, trusted: [10.0.0.0/24]}\n", 3, "says nothing without edge.core"},
+        {TLS "edge: {domain: 'sip:a.example'}\n", 3, "is not a domain name"},
+        {TLS "edge: {domain: a b}\n", 3, "is not a domain name"},
+        {WITH_CORE ", address: '10.0.0.5:5060'}\n", 3, "without a port"},
+        {WITH_CORE ", address: a b}\n", 3, "is not an address or a name"},
+        {WITH_CORE ", visited-network: 'a\"b'}\n", 3, "take quotation marks"},
+        {TLS TOKENS ", token-challenge: 'a\"b'}\n", 3, "take quotation marks"},
+        {"listen: ['tcp://0.0.0.0:80']\nproxy-protocol: {from: [10.0.0.1]}\n"
+         "edge: {domain: a.example, core: ['sip:10.0.0.1'], listen: ['tls://0.0.0.0:5061']}\n",
+         3, "edge.listen: tls://0.0.0.0:5061 needs a certificate"},
+        {WITH_CORE ", listen: ['tcp://0.0.0.0:443']}\n", 3, "is in listen, too"},
+        {WITH_CORE ", listen: ['tcp://0.0.0.0:5060', 'tls://0.0.0.0:5060']}\n", 3, "is in edge.listen, too"},
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof rows[0]; i++)
+        assert_refused(rows[i].yaml, rows[i].line, rows[i].words);
+    static const char *const good[] = {
+        TLS "edge: {domain: a.example}\n",
+        "listen: ['tcp://0.0.0.0:443']\ntls: {certificate: c, key: k}\nedge: {domain: a.example}\n",
+        "listen: ['tcp://0.0.0.0:80']\nproxy-protocol: {from: [10.0.0.1]}\nedge: {domain: a.example}\n",
+        WITH_CORE ", address: '2001:db8::5'}\n",
+        WITH_CORE ", address: edge.a.example, listen: ['udp://0.0.0.0:443', 'tcp://0.0.0.0:5060']}\n",
+    };
+    for (size_t i = 0; i < sizeof good / sizeof good[0]; i++) {
+        struct settings *settings = parse(good[i]);
+        settings_destroy(&settings);
+    }
+}
+
 static void keys_that_contradict_each_other_are_refused(void **state)
 {
     (void)state;
@@ -446,6 +491,7 @@ int main(void)
         cmocka_unit_test(wrong_values_are_named_with_line_and_remedy),
         cmocka_unit_test(example_and_empty_secrets_are_refused_without_being_repeated),
         cmocka_unit_test(keys_of_tokens_and_credentials_make_sense_together),
+        cmocka_unit_test(keys_of_the_edge_make_sense_together),
         cmocka_unit_test(keys_that_contradict_each_other_are_refused),
         cmocka_unit_test(lists_are_bounded),
         cmocka_unit_test(table_is_sound),

@@ -154,6 +154,53 @@ static void a_look_up_may_take_its_time(void **state)
     world_destroy(&world);
 }
 
+/* It was dropped with its look-up, and the other side went on in a call with nobody. */
+static void a_bye_goes_out_though_its_flow_is_gone(void **state)
+{
+    (void)state;
+    struct world *world = world_create(&(struct world_options){.transport = EDGE_TCP});
+    struct wic alice = wic_open(world, 0, "alice");
+    wic_register(&alice);
+    wic_request(&alice, "INVITE", "sip:bob@" DOMAIN, BOB, CONTACT, "");
+    core_answer(world, 200, "bob", CONTACT);
+    wic_request(&alice, "ACK", "sip:bob@" DOMAIN, BOB ";tag=bob", "", "");
+    world->slow_lookup = true;
+    unsigned before = world->to_core_count;
+    wic_request(&alice, "BYE", "sip:bob@" DOMAIN, BOB ";tag=bob", "", "");
+    wic_close(&alice);
+    world_look_up(world);
+    assert_true(has(first_line(world_to_core(world)), "BYE "));
+    assert_int_equal(world->to_core_count, before + 1);
+    core_answer(world, 200, "bob", "");
+    world_destroy(&world);
+}
+
+static void a_register_whose_flow_is_gone_is_not_tried_elsewhere(void **state)
+{
+    (void)state;
+    struct world *world = world_create(&(struct world_options){.transport = EDGE_UDP, .targets = 2});
+    struct wic alice = wic_open(world, 0, "alice");
+    wic_register_begin(&alice);
+    wic_close(&alice);
+    world_pass(world, 60 * 1000);
+    for (unsigned i = 0; i < world->to_core_count; i++)
+        assert_false(has(field(world_to_core_before(world, i), "Path", 0), "sip:@"));
+    world_destroy(&world);
+}
+
+static void a_core_that_asks_whether_the_edge_lives_is_answered(void **state)
+{
+    (void)state;
+    static const char rest[] = " SIP/2.0\nVia: SIP/2.0/UDP 192.0.2.9;branch=z9hG4bKprobe\nFrom: <sip:core>;tag=t\n"
+                               "To: <sip:edge>\nCall-ID: probe\nCSeq: 1 OPTIONS\nContent-Length: 0\n\n";
+    struct world *world = world_create(NULL);
+    core_say(world, 0, "OPTIONS sip:" SENT_BY "%s", rest);
+    assert_true(has(first_line(world_to_core(world)), "200"));
+    core_say(world, 0, "OPTIONS sip:somebody@" SENT_BY "%s", rest);
+    assert_true(has(first_line(world_to_core(world)), "404"));
+    world_destroy(&world);
+}
+
 static void a_call_that_rings_for_ever_is_cancelled(void **state)
 {
     (void)state;
@@ -358,6 +405,9 @@ int main(void)
         cmocka_unit_test(a_503_is_followed_by_the_next_target),
         cmocka_unit_test(no_target_at_all_is_503),
         cmocka_unit_test(a_look_up_may_take_its_time),
+        cmocka_unit_test(a_bye_goes_out_though_its_flow_is_gone),
+        cmocka_unit_test(a_register_whose_flow_is_gone_is_not_tried_elsewhere),
+        cmocka_unit_test(a_core_that_asks_whether_the_edge_lives_is_answered),
         cmocka_unit_test(a_call_that_rings_for_ever_is_cancelled),
         cmocka_unit_test(forks_are_dialogs_of_their_own),
         cmocka_unit_test(subscriptions_have_dialogs_that_end),

@@ -174,6 +174,43 @@ static void requests_wait_while_answers_do(void **state)
     close(client);
 }
 
+static void look_at_last_answer(void *context)
+{
+    (void)context;
+    const struct stream *stream = only_stream();
+    assert_true(stream_congested(stream));
+    assert_int_equal(stream->http_body.length, 0);
+    assert_int_equal(stream->stage, STREAM_HTTP);
+    assert_true(stream->quiet_deadline_ns == TIME_NEVER);
+}
+
+/* It had three seconds from when the last byte was written, read or not. */
+static void last_answer_may_be_read_slowly(void **state)
+{
+    (void)state;
+    int client = connect_client(FRONT_LISTEN_ANY), small = 1;
+    setsockopt(only_stream()->fd, SOL_SOCKET, SO_SNDBUF, &small, sizeof small);
+    assert_int_equal(worker_start(worker), 0);
+    send_text(client, "GET / HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    wait_for(client, POLLIN);
+    on_worker(look_at_last_answer, NULL);
+    read_until(client, "</html>");
+    wait_for(client, POLLIN);
+    assert_int_equal(recv(client, answer, sizeof answer, 0), 0);
+    worker_stop(worker);
+    close(client);
+}
+
+/* RFC 9110 §7.8: Upgrade is a field of one hop. */
+static void what_has_to_be_a_websocket_says_so_for_this_hop(void **state)
+{
+    (void)state;
+    ask(false, "GET /turn HTTP/1.1\r\nHost: a\r\n\r\n", "\r\n\r\n");
+    assert_memory_equal(answer, "HTTP/1.1 426 ", 13);
+    assert_non_null(strstr(answer, "\r\nConnection: Upgrade\r\n"));
+    assert_non_null(strstr(answer, "\r\nUpgrade: websocket\r\n"));
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -185,6 +222,8 @@ int main(void)
         TEST(what_needs_tls_is_served_with_it),
         TEST(a_service_that_fails_is_answered_500),
         TEST(requests_wait_while_answers_do),
+        TEST(last_answer_may_be_read_slowly),
+        TEST(what_has_to_be_a_websocket_says_so_for_this_hop),
     };
     return cmocka_run_group_tests(tests, front_world_begin, front_world_end);
 }

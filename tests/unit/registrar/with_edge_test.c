@@ -181,11 +181,35 @@ static void flow_that_went_is_found_out_by_the_next_call(void **state)
     pass_hours();
 }
 
+/* The edge took an empty tag for none, and so a new call; the registrar for one, and so asked nobody who was calling.
+ */
+static void an_empty_tag_makes_nobody_somebody_else(void **state)
+{
+    (void)state;
+    static const char *const tags[] = {";tag", ";tag=\"\"", " ; tag = \"\""};
+    struct wic alice = wic_open(world, 0, "alice"), bob = wic_open(world, 1, "bob");
+    log_in(&alice, "wonderland");
+    log_in(&bob, "builder");
+    for (unsigned i = 0; i < sizeof tags / sizeof *tags; i++) {
+        wic_say(&alice,
+                "INVITE sip:bob@" DOMAIN " SIP/2.0\nVia: SIP/2.0/WSS a.invalid;branch=z9hG4bKtag%u\n"
+                "From: <sip:bob@" DOMAIN ">;tag=t\nTo: <sip:bob@" DOMAIN ">%s\nCall-ID: tag%u\nCSeq: 1 INVITE\n"
+                "Contact: <sip:alice@a.invalid;transport=ws>\nContent-Length: 0\n\n",
+                i, tags[i], i);
+        carry();
+        assert_true(has(first_line(world_to_client(world)), "400"));
+    }
+    wic_close(&alice);
+    wic_close(&bob);
+    pass_hours();
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test_setup_teardown(two_people_log_in_and_call, setup, teardown),
         cmocka_unit_test_setup_teardown(flow_that_went_is_found_out_by_the_next_call, setup, teardown),
+        cmocka_unit_test_setup_teardown(an_empty_tag_makes_nobody_somebody_else, setup, teardown),
     };
     return cmocka_run_group_tests_name("with_edge", tests, NULL, NULL);
 }
