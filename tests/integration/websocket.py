@@ -105,8 +105,9 @@ class WebSocket:
 
     def message(self, within=PATIENCE_S):
         """The payload of the next message; pings are answered, and no frame is expected to be a fragment."""
+        deadline = soon(within)
         while True:
-            first, payload = self.frame(within)
+            first, payload = self.frame(deadline - time.monotonic())
             assert first & FIN and not first & 0x70
             if first & 15 == PING:
                 self.send(payload, PONG)
