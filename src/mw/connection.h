@@ -25,7 +25,6 @@ struct mw_connection {
     uint32_t watched; /* epoll events */
     uint8_t stage;    /* enum mw_connection_stage */
     bool accepted, doomed;
-    bool pinged;         /* one CRLF came, RFC 5626 §4.4.1: with a second one it is a ping */
     bool spoken;         /* a whole message came */
     uint64_t begun_ns;   /* the present stage */
     uint64_t partial_ns; /* since when a message is incomplete; 0: none is */

@@ -127,17 +127,12 @@ static void message_take(struct mw_connection *connection, const uint8_t *bytes,
  * needed. */
 static size_t unit_take(struct mw_connection *connection, const uint8_t *bytes, size_t length, struct now now)
 {
-    if (bytes[0] == '\r' || bytes[0] == '\n') {
-        if (length < 2)
-            return 0;
-        if (bytes[0] == '\r' && bytes[1] == '\n') {
-            if (connection->pinged)
-                mw_connection_write(connection, "\r\n", 2, now);
-            connection->pinged = !connection->pinged;
-            return 2;
-        }
-    }
-    connection->pinged = false;
+    unsigned pings;
+    size_t skipped = sip_keep_alive_length(bytes, length, &pings);
+    for (; pings > 0; pings--)
+        mw_connection_write(connection, "\r\n", 2, now);
+    if (skipped > 0 || (length < 4 && memcmp(bytes, "\r\n\r\n", length) == 0)) /* half of a ping */
+        return skipped;
     int frame = mw_begins_message(bytes, length) ? sip_frame_length(bytes, length) : ERR_MALFORMED;
     if (frame < 0 && frame != ERR_SHORT)
         mw_connection_doom(connection, true, "closed: it sends what is not SIP", NULL);
@@ -163,7 +158,7 @@ static void take(struct mw_connection *connection, const uint8_t *bytes, size_t 
             mw_bytes_consume(rest, taken);
         whole = whole || taken > 0;
     }
-    if (mw_bytes_length(rest) == 0)
+    if (mw_bytes_length(rest) == 0 || *mw_bytes_first(rest) == '\r')
         connection->partial_ns = 0;
     else if (whole || connection->partial_ns == 0)
         connection->partial_ns = now.monotonic_ns;

@@ -36,6 +36,8 @@ static int host_take(struct span text, char out[MW_HOST_SIZE])
         out[i] = c;
     }
     out[length] = '\0';
+    if (out[0] == '.' || out[length - 1] == '.' || strstr(out, ".."))
+        return ERR_MALFORMED; /* an empty label */
     struct address literal;
     if (bracketed && (address_parse(out, &literal) != 0 || literal.family != ADDRESS_IPV6))
         return ERR_MALFORMED;
