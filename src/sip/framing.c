@@ -8,6 +8,26 @@
 #include "sip/grammar.h"
 #include "sip/message.h"
 
+#define LINE_END "\r\n"
+#define PING     "\r\n\r\n"
+
+size_t sip_keep_alive_length(const void *bytes, size_t length, unsigned *pings_out)
+{
+    const char *first = bytes;
+    size_t at = 0;
+    *pings_out = 0;
+    for (;;) {
+        if (length - at >= 4 && memcmp(first + at, PING, 4) == 0) {
+            ++*pings_out;
+            at += 4;
+        } else if (length - at >= 3 && memcmp(first + at, LINE_END, 2) == 0 && first[at + 2] != '\r') {
+            at += 2;
+        } else {
+            return at;
+        }
+    }
+}
+
 /* Takes a line and its end. Returns 0, ERR_SHORT, or ERR_MALFORMED at a bare CR or LF or a NUL, so that nobody waits
  * for the rest of what is none. */
 static int take_line(struct sip_cursor *cursor, struct span *line_out)

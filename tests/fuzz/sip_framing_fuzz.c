@@ -26,6 +26,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t length)
     if (!begun)
         sip_init();
     begun = true;
+    unsigned pings, none;
+    size_t skipped = sip_keep_alive_length(bytes, length, &pings);
+    assert(skipped <= length && pings <= skipped / 4);
+    bytes += skipped;
+    length -= skipped;
+    assert(sip_keep_alive_length(bytes, length, &none) == 0 && none == 0);
+
     int whole = sip_frame_length(bytes, length);
     assert(whole > 0 || whole == ERR_SHORT || whole == ERR_MALFORMED || whole == ERR_TOO_LARGE);
     assert(whole <= SIP_MESSAGE_MAX);

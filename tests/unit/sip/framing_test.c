@@ -81,12 +81,37 @@ static void too_long_a_message_is_refused_by_its_head(void **state)
     assert_int_equal(sip_frame_length(endless, sizeof endless), ERR_TOO_LARGE);
 }
 
+static void assert_keep_alives(const char *text, size_t expected_length, unsigned expected_pings)
+{
+    unsigned pings;
+    assert_int_equal(sip_keep_alive_length(text, strlen(text), &pings), expected_length);
+    assert_int_equal(pings, expected_pings);
+}
+
+static void pings_are_counted_and_pongs_skipped(void **state)
+{
+    (void)state;
+    assert_keep_alives("", 0, 0);
+    assert_keep_alives("OPTIONS", 0, 0);
+    assert_keep_alives("\r\n\r\n", 4, 1);
+    assert_keep_alives("\r\n\r\n\r\n\r\nOPTIONS", 8, 2);
+    assert_keep_alives("\r\nOPTIONS", 2, 0);
+    assert_keep_alives("\r\n\r\n\r\nOPTIONS", 6, 1);
+    /* It may become a ping yet. */
+    assert_keep_alives("\r", 0, 0);
+    assert_keep_alives("\r\n", 0, 0);
+    assert_keep_alives("\r\n\r", 0, 0);
+    assert_keep_alives("\r\n\r\n\r\n", 4, 1);
+    assert_keep_alives("\r\rOPTIONS", 0, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
         cmocka_unit_test(message_ends_where_its_length_says),
         cmocka_unit_test(stream_without_a_clear_length_is_given_up),
         cmocka_unit_test(too_long_a_message_is_refused_by_its_head),
+        cmocka_unit_test(pings_are_counted_and_pongs_skipped),
     };
     return cmocka_run_group_tests(tests, NULL, NULL);
 }
