@@ -148,9 +148,8 @@ async function test(credentials) {
   document.body.dataset.state = 'testing';
   show(byId('sign-in'), false);
   show(byId('results'), true);
-  byId('again').disabled = true;
-  byId('copy').disabled = true;
-  byId('report').value = '';
+  show(byId('help-desk'), false);
+  setText(byId('copy'), 'Copy');
   showVerdict({ state: 'testing', verdict: 'Testing…', remark: 'Half a minute at most. What is blocked shows by its silence.' });
   const ways = listWays(credentials);
   const rows = ways.map(makeRow);
@@ -166,8 +165,7 @@ async function test(credentials) {
   showVerdict(judgement);
   playDown(results, rows);
   writeReport(judgement.verdict, results);
-  byId('again').disabled = false;
-  byId('copy').disabled = false;
+  show(byId('help-desk'), true);
   document.body.dataset.state = 'done';
 }
 
