@@ -75,7 +75,8 @@ def free_port():
                 ("127.0.0.1", "::1"), (port, port + 1), (socket.SOCK_DGRAM, socket.SOCK_STREAM)
             ):
                 with socket.socket(family_of(ip), kind) as probe:
-                    probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                    if kind == socket.SOCK_STREAM:  # on UDP that would share the port with who has it
+                        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
                     probe.bind((ip, number))
             return port
         except OSError:

@@ -15,6 +15,7 @@ import pytest
 import proxyheader
 from backend import Backend, Ended, echo
 from flows import PATIENCE_S, Closed, StreamFlow
+from server import POSTERND
 from websocket import CLOSE, TEXT, Refused, WebSocket, frame, request
 
 GET = b"GET /there HTTP/1.1\r\nHost: www.example.org\r\n\r\n"
@@ -818,11 +819,10 @@ def test_websocket_goes_through(backend, behind, way):
     assert b"Upgrade: websocket\r\n" in socket_.head
     flow = socket_.flow
     assert flow.read_exactly(5 + len(sent), soon()) == b"hello" + sent
-    data = os.urandom(300_000)
-    thread = threading.Thread(target=flow.send, args=(data,))
-    thread.start()
-    assert flow.read_exactly(len(data), soon()) == data
-    thread.join()
+    for _ in range(10):  # not from two threads: the client's TLS session is no more than one's
+        data = os.urandom(30_000)
+        flow.send(data)
+        assert flow.read_exactly(len(data), soon()) == data
     request = backend.requests[0]
     assert request.one("Upgrade") == "websocket" and request.one("Connection") == "Upgrade"
     assert request.one("X-Forwarded-For") == "127.0.0.1"
@@ -987,7 +987,9 @@ def test_connections_leave_no_memory_behind(backend, behind):
         return behind.resident_kib()
 
     sizes = [round_trips() for _ in range(6)]
-    assert min(after - before for before, after in zip(sizes, sizes[1:])) < 50, sizes
+    # Under ASan the quarantine grows by what is freed, and the leak checker looks at the end.
+    limit = 150 if "asan" in POSTERND.parent.name else 50
+    assert min(after - before for before, after in zip(sizes, sizes[1:])) < limit, sizes
 
 
 def test_web_server_that_ends_instead_of_answering_an_upload_is_502(backend, browser):
