@@ -67,11 +67,26 @@ static void note_progress(struct sip_run *run)
     run->progress_ns = net_now().monotonic_ns;
 }
 
+/* Registers the next WIC again: in turn, as an edge bounds what one of them may have under way. */
+static void refresh_next(struct sip_run *run)
+{
+    for (unsigned tried = 0; tried < run->plan->wics; tried++) {
+        struct sip_wic *wic = &run->wics[run->next];
+        run->next = (run->next + 1) % run->plan->wics;
+        if (wic->state != SIP_WIC_REGISTERED)
+            continue;
+        run->busy++;
+        sip_wic_register(wic, run->plan->expires_s);
+        return;
+    }
+}
+
 /* From the WICs. */
 
 static void on_registered(void *context, struct sip_wic *wic, uint64_t took_ns, bool provisioned)
 {
     struct sip_run *run = context;
+    (void)wic;
     note_progress(run);
     run->busy--;
     if (run->phase == PHASE_LEAVING) {
@@ -84,8 +99,7 @@ static void on_registered(void *context, struct sip_wic *wic, uint64_t took_ns, 
         run->result->provisioned += provisioned;
     } else if (run->phase == PHASE_RUNNING) {
         run->result->refreshed++;
-        run->busy++;
-        sip_wic_register(wic, run->plan->expires_s);
+        refresh_next(run);
     }
 }
 
@@ -130,12 +144,8 @@ static void register_more(struct sip_run *run)
 
 static void refresh_begin(struct sip_run *run)
 {
-    for (unsigned i = 0; i < run->plan->wics && run->busy < run->plan->at_once; i++) {
-        if (run->wics[i].state != SIP_WIC_REGISTERED)
-            continue;
-        run->busy++;
-        sip_wic_register(&run->wics[i], run->plan->expires_s);
-    }
+    for (unsigned i = 0; i < run->plan->at_once; i++)
+        refresh_next(run);
 }
 
 /* Every second WIC calls the next one, or each calls |callee|. */
