@@ -2,7 +2,6 @@
 #include "daemon/first_start.h"
 
 #include <errno.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -39,17 +38,6 @@ struct host {
     bool loopback_only; /* no other address at all */
 };
 
-static int fail(struct settings_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int fail(struct settings_error *error, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->text, sizeof error->text, format, arguments);
-    va_end(arguments);
-    return ERR_SYSTEM;
-}
-
 /* systemd names the directory itself; otherwise it is root's or the user's usual place. */
 static int choose_directory(struct state *state, struct settings_error *error)
 {
@@ -66,9 +54,10 @@ static int choose_directory(struct state *state, struct settings_error *error)
     else if (home && home[0])
         length = snprintf(state->directory, sizeof state->directory, "%s/.local/state/postern", home);
     else
-        return fail(error, "no place to keep certificate and account in: set HOME or STATE_DIRECTORY");
+        return settings_fail_system(error, "no place to keep certificate and account in: set HOME or STATE_DIRECTORY");
     if (length < 0 || (size_t)length >= sizeof state->directory)
-        return fail(error, "the path of the state directory is too long: set STATE_DIRECTORY to a shorter one");
+        return settings_fail_system(
+            error, "the path of the state directory is too long: set STATE_DIRECTORY to a shorter one");
     return 0;
 }
 
@@ -84,8 +73,8 @@ static int make_directory(const char *path, struct settings_error *error)
         *slash = '/';
     }
     if (mkdir(path, 0700) != 0 && errno != EEXIST)
-        return fail(error, "%.400s: cannot be made: %s: name another directory in STATE_DIRECTORY", path,
-                    strerror(errno));
+        return settings_fail_system(error, "%.400s: cannot be made: %s: name another directory in STATE_DIRECTORY",
+                                    path, strerror(errno));
     return 0;
 }
 
@@ -119,7 +108,7 @@ static int people_make(const struct state *state, struct first_start_person peop
     snprintf(file, sizeof file, "%s/" ACCOUNTS_FILE, state->directory);
     int status = accounts_open(file, FIRST_START_DOMAIN, ACCOUNTS_PATIENCE_MS, &accounts, &cause);
     if (status != 0) {
-        fail(error, "%s", cause.text);
+        settings_fail_system(error, "%s", cause.text);
         return status;
     }
     for (size_t i = 0; status == 0 && i < FIRST_START_PEOPLE; i++) {
@@ -127,7 +116,7 @@ static int people_make(const struct state *state, struct first_start_person peop
         snprintf(file, sizeof file, "%s/password-%s", state->directory, names[i]);
         status = password_keep(file, PASSWORD_FOR_PEOPLE, people[i].password, error);
         if (status == 0 && (status = add_account(accounts, &people[i])) != 0)
-            fail(error, "%.400s/" ACCOUNTS_FILE ": %s", state->directory, accounts_cause(accounts));
+            settings_fail_system(error, "%.400s/" ACCOUNTS_FILE ": %s", state->directory, accounts_cause(accounts));
     }
     accounts_close(&accounts);
     return status;
@@ -164,7 +153,7 @@ static int look_at_host(struct host *host, struct settings_error *error)
         if (net_host_default_address(families[i], &host->addresses[host->count]))
             host->count++;
     if (net_host_addresses(add_address, host) != 0)
-        return fail(error, "the addresses of this host cannot be listed: %s", strerror(errno));
+        return settings_fail_system(error, "the addresses of this host cannot be listed: %s", strerror(errno));
     if (host->count == 0) {
         host->addresses[host->count++] = address_ipv4((const uint8_t[]){127, 0, 0, 1}, 0);
         if (host->ipv6)
@@ -196,7 +185,7 @@ static int certificate_make(const struct state *state, const struct host *host, 
     int status = certificate_create_self_signed(state->certificate_file, state->key_file, names, count,
                                                 CERTIFICATE_DAYS, &cause);
     if (status != 0)
-        fail(error, "%s", cause.text);
+        settings_fail_system(error, "%s", cause.text);
     return status;
 }
 
@@ -279,7 +268,7 @@ int first_start_settings(uint16_t port, struct first_start_person people[FIRST_S
         fclose(memory);
     }
     if (!yaml) {
-        fail(error, "out of memory");
+        settings_fail_system(error, "out of memory");
         return ERR_MEMORY;
     }
     status = settings_parse("", yaml, length, out, error);

@@ -3,7 +3,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -22,17 +21,6 @@ _Static_assert(CRYPTO_BASE64_SIZE(RANDOM_BYTES) == PASSWORD_SIZE, "the longer ki
 
 /* 32 characters that nobody takes for another one: no l, o, 0, 1. */
 static const char alphabet[] = "abcdefghijkmnpqrstuvwxyz23456789";
-
-static int fail(struct settings_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
-
-static int fail(struct settings_error *error, const char *format, ...)
-{
-    va_list arguments;
-    va_start(arguments, format);
-    vsnprintf(error->text, sizeof error->text, format, arguments);
-    va_end(arguments);
-    return ERR_SYSTEM;
-}
 
 void password_make(enum password_use use, char out[PASSWORD_SIZE])
 {
@@ -74,10 +62,11 @@ static int read_file(const char *file, enum password_use use, char out[PASSWORD_
     if (fd >= 0)
         close(fd);
     if (length < 0)
-        return fail(error, "%.400s: cannot be read: %s", file, strerror(cause));
+        return settings_fail_system(error, "%.400s: cannot be read: %s", file, strerror(cause));
     text[strcspn(text, "\n")] = '\0';
     if (!looks_made(use, text))
-        return fail(error, "%.400s: holds no password that postern made: delete it, and a new one will be made", file);
+        return settings_fail_system(
+            error, "%.400s: holds no password that postern made: delete it, and a new one will be made", file);
     snprintf(out, PASSWORD_SIZE, "%s", text);
     crypto_erase(text, sizeof text);
     return 0;
@@ -90,8 +79,8 @@ static int make_file(const char *file, enum password_use use, struct settings_er
     snprintf(temporary, sizeof temporary, "%s.XXXXXX", file);
     int fd = mkostemp(temporary, O_CLOEXEC);
     if (fd < 0)
-        return fail(error, "%.400s: cannot be written: %s: name another directory in STATE_DIRECTORY", file,
-                    strerror(errno));
+        return settings_fail_system(error, "%.400s: cannot be written: %s: name another directory in STATE_DIRECTORY",
+                                    file, strerror(errno));
     password_make(use, text);
     bool written = dprintf(fd, "%s\n", text) > 0 && fsync(fd) == 0;
     int cause = errno;
@@ -105,7 +94,7 @@ static int make_file(const char *file, enum password_use use, struct settings_er
         written = false;
     }
     unlink(temporary);
-    return written ? 0 : fail(error, "%.400s: cannot be written: %s", file, strerror(cause));
+    return written ? 0 : settings_fail_system(error, "%.400s: cannot be written: %s", file, strerror(cause));
 }
 
 int password_keep(const char *file, enum password_use use, char out[PASSWORD_SIZE], struct settings_error *error)
@@ -117,5 +106,6 @@ int password_keep(const char *file, enum password_use use, char out[PASSWORD_SIZ
     if (status != 0)
         return status;
     status = read_file(file, use, out, error);
-    return status == ERR_NOT_FOUND ? fail(error, "%.400s: was deleted right after it was made", file) : status;
+    return status == ERR_NOT_FOUND ? settings_fail_system(error, "%.400s: was deleted right after it was made", file)
+                                   : status;
 }

@@ -137,6 +137,8 @@ void settings_destroy(struct settings **settings);
 /* Fills |error| with "file:line: text", or "file: text" for line 0. Returns ERR_MALFORMED. */
 int settings_fail(const struct settings *settings, unsigned line, struct settings_error *error, const char *format, ...)
     __attribute__((format(printf, 4, 5)));
+/* The same for what no settings are to blame for: fills |error| with the text alone. Returns ERR_SYSTEM. */
+int settings_fail_system(struct settings_error *error, const char *format, ...) __attribute__((format(printf, 2, 3)));
 /* The line where |key|, a key of the table, was set; 0 if it was not. */
 unsigned settings_line(const struct settings *settings, const char *key);
 

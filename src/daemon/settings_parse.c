@@ -47,6 +47,15 @@ int settings_fail(const struct settings *settings, unsigned line, struct setting
     return ERR_MALFORMED;
 }
 
+int settings_fail_system(struct settings_error *error, const char *format, ...)
+{
+    va_list arguments;
+    va_start(arguments, format);
+    vsnprintf(error->text, sizeof error->text, format, arguments);
+    va_end(arguments);
+    return ERR_SYSTEM;
+}
+
 unsigned settings_line(const struct settings *settings, const char *key)
 {
     const struct settings_row *row = settings_row_find(key);
